@@ -35,7 +35,7 @@ internal static class Api
     {
         try
         {
-            // The body is read only once the request has a place, so that waiting requests need almost no memory.
+            // The body is not read before the request has a place, so waiting requests need almost no memory.
             using var place = await places.Take(context.RequestAborted);
             var began = Stopwatch.GetTimestamp();
             var pictures = await uploads.Read(context.Request, context.RequestAborted);

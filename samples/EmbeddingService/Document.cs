@@ -3,7 +3,7 @@ using Microsoft.OpenApi;
 
 namespace EmbeddingService;
 
-/// <summary>Describes request and answer bodies in the OpenAPI document. No parameter of a handler describes them.</summary>
+/// <summary>Describes request and answer bodies in the OpenAPI document, because no parameter of a handler describes them.</summary>
 internal static class Document
 {
     public static Task Describe(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)

@@ -3,7 +3,8 @@ using System.Net;
 using EmbeddingService;
 using MetricLearning;
 
-// Pictures in, vectors out: a service over an ONNX file, without libtorch. Without options it serves a network that is trained on ImageNet.
+// A web service that turns pictures into vectors with an ONNX file, without libtorch. Without options it serves a ResNet-18 that was
+// trained on ImageNet.
 const int UsualPort = 5090;
 var model = new Option<FileInfo>("--model")
 {

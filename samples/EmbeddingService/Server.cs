@@ -11,7 +11,7 @@ internal static class Server
     {
         var limits = settings.Limits;
         var builder = LocalServer.Builder(settings.Place, limits.MaxRequestBytes, limits.MaxConnections);
-        // The container creates it, so that it is disposed when the last request has ended.
+        // The service container creates the network, so the container also disposes it, after the last request has ended.
         builder.Services.AddSingleton(settings).AddSingleton(limits).AddSingleton<Places>().AddSingleton<Uploads>()
             .AddSingleton<Measures>().AddSingleton<ServedNetwork>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerContext.Default));

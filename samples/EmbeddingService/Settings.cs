@@ -36,8 +36,8 @@ internal sealed record Limits
     /// <summary>The most pictures of one request.</summary>
     public int MaxPictures { get; init; } = 32;
 
-    /// <summary>The requests that are processed at once. Together they hold at most this number times <see cref="MaxRequestBytes"/>
-    /// bytes.</summary>
+    /// <summary>The requests that are processed at once. Together their bodies have at most this number times
+    /// <see cref="MaxRequestBytes"/> bytes; the buffers of uploads take more.</summary>
     public int AtOnce { get; init; } = 32;
 
     /// <summary>The requests that may wait. Their bodies are not read yet. Further ones are refused.</summary>

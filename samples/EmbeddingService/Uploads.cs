@@ -14,7 +14,7 @@ internal sealed class Uploads(Limits limits)
 {
     private const int LongestName = 200;
 
-    /// <summary>All pictures of a request, in its order.</summary>
+    /// <summary>Reads all pictures of a request, in the order of the request.</summary>
     /// <exception cref="Refusal">The request has no picture, too many pictures or too large ones, or it arrives too slowly.</exception>
     public async Task<IReadOnlyList<Upload>> Read(HttpRequest request, CancellationToken gone)
     {

@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace EvaluateFeatures;
 
-/// <summary>Writes the figures of each query as a CSV table (RFC 4180), with the average precision of a second model if there is
-/// one.</summary>
+/// <summary>Writes the figures of each query as a CSV table, quoted as in RFC 4180. If there is a second model, the table also has the rank
+/// of its first match and its average precision.</summary>
 internal static class PerQueryTable
 {
     public static void Write(FileInfo file, Run run, Run? other) => TextFile.Write(file.FullName, writer => Write(writer, run, other));

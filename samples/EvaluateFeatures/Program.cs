@@ -1,4 +1,4 @@
 using EvaluateFeatures;
 
-// Evaluates features, wherever they were extracted, by the field's protocols.
+// Evaluates features that any program extracted, by the protocols of the field.
 return await App.RunAsync(Options.Command(), args);

@@ -27,7 +27,7 @@ internal sealed class Run : IDisposable
     /// <param name="settings">What is evaluated and how.</param>
     /// <param name="reader">Reads all files, so that a person's name gets the same number in all of them.</param>
     /// <param name="file">The file; null for the files that the settings name.</param>
-    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="cancellationToken">Cancels the evaluation.</param>
     public static Run Of(EvaluationSettings settings, FeatureReader reader, string? file, CancellationToken cancellationToken)
     {
         var (query, gallery) = file is not null ? Both(settings, reader, file)
@@ -80,7 +80,7 @@ internal sealed class Run : IDisposable
             var (query, gallery) = (parts.Find("query"), parts.Find("gallery"));
             if (query is null && gallery is null && parts.Count == 1)
             {
-                // Names that match only the queries would make each query search among the queries.
+                // If the names match only the queries, each query would be searched for among the other queries.
                 if (reader.Names is not null && parts.Unread.Count > 0 && settings.Protocol?.RemovesSelf != true)
                     throw new UserErrorException($"{file}: --names has no *, so it names one set, and the file has more features: "
                         + $"{string.Join(", ", parts.Unread)}. Write * for query (or q) and gallery (or g), such as '*f,*_pids,*_camids'; "

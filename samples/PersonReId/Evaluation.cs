@@ -47,7 +47,7 @@ internal static class Evaluation
         EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance, CancellationToken cancellationToken) =>
         EvaluateWidths(model, data, settings, distance, [], cancellationToken).Whole;
 
-    /// <summary>The same, and the figures of the first numbers of each embedding alone.</summary>
+    /// <summary>Evaluates as <see cref="Evaluate"/> does. It also evaluates the first numbers of each embedding alone.</summary>
     /// <exception cref="UserErrorException">A width is above that of the embedding.</exception>
     public static (RetrievalReport Whole, IReadOnlyList<(int Width, Figures Figures)> Prefixes) EvaluateWidths(EmbeddingModel model,
         ReIdDataset data, NetworkSettings settings, Distance distance, IReadOnlyList<int> widths, CancellationToken cancellationToken)

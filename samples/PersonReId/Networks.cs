@@ -90,8 +90,8 @@ internal static class Networks
         return model.to(DeviceOf(settings));
     }
 
-    /// <summary>The embedding space of a network: how its images are prepared. The file of its weights says it. Otherwise images are
-    /// resized bilinearly and normalized by ImageNet's mean and deviation, in color or in one channel of gray.</summary>
+    /// <summary>The embedding space of a network: how its images are prepared. The file of its weights says it, or else the settings. By
+    /// default images are resized bilinearly and normalized by ImageNet's mean and deviation, in color or in one channel of gray.</summary>
     public static EmbeddingSpace SpaceOf(NetworkSettings settings, EmbeddingModel model)
     {
         var usual = model.Backbone.ImageChannels == 1 ? Normalize.Gray() : new Normalize();
@@ -124,7 +124,7 @@ internal static class Networks
 
     /// <summary>
     /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks. It
-    /// ignores a classifier that was trained on other identities.
+    /// ignores a classifier with another number of identities.
     /// </summary>
     private static string Load(EmbeddingModel model, string path)
     {

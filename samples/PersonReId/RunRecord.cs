@@ -10,8 +10,8 @@ namespace PersonReId;
 
 /// <summary>Records a training run and its results: everything that the report shows. It prints each result as soon as it is
 /// known.</summary>
-/// <remarks>The record is kept only in the notes of the run's checkpoint. So a resumed run reports the measurements of the whole run, and
-/// it makes an evaluation that the last process did not reach.</remarks>
+/// <remarks>The record is kept only in the run's checkpoint. So a resumed run reports the measurements of the whole run, and it makes an
+/// evaluation that the last process did not reach.</remarks>
 internal sealed class RunRecord
 {
     private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",

@@ -68,10 +68,10 @@ internal sealed record TrainingSettings
     /// <summary>A checkpoint with the epoch's number is kept after each multiple of this number of epochs; 0 for never.</summary>
     public int KeepEvery { get; init; }
 
-    /// <summary>The larger network that it also learns from; null for none.</summary>
+    /// <summary>The larger network from which the network also learns; null for none.</summary>
     public TeacherSettings? Teacher { get; init; }
 
-    /// <summary>What programs read of the run.</summary>
+    /// <summary>The log of the run, for programs that read it.</summary>
     public ILogger Log { get; init; } = NullLogger.Instance;
 
     /// <summary>Whether a checkpoint with the epoch's number is due at the present epoch.</summary>

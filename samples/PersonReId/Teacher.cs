@@ -6,8 +6,8 @@ namespace PersonReId;
 
 /// <summary>A larger network that a small one learns from: the features that it gave the training images, as the command extract stores
 /// them.</summary>
-/// <remarks>The student sees its own random crops; the teacher saw the images as they are. What is taught are the distances, the angles and
-/// the rankings among the images of a batch, so that both may have embeddings of any length.</remarks>
+/// <remarks>The student sees its own random crops; the teacher saw the images as they are. The student learns the distances, the angles and
+/// the rankings among the images of a batch, so the embeddings of both may have any length.</remarks>
 internal sealed class Teacher : IDisposable
 {
     public const string Part = "teacher";
@@ -35,7 +35,8 @@ internal sealed class Teacher : IDisposable
             settings.Weight);
     }
 
-    /// <summary>How far the features of a batch are from what the teacher says of the same images.</summary>
+    /// <summary>Computes how much the distances, angles and rankings among the features of a batch differ from those of the
+    /// teacher.</summary>
     /// <param name="student">[N, D] with gradient.</param>
     /// <param name="images">The N rows of the training list.</param>
     public Tensor Loss(Tensor student, IReadOnlyList<int> images)
@@ -53,7 +54,7 @@ internal sealed class Teacher : IDisposable
     }
 }
 
-/// <summary>Where the features of the larger network are.</summary>
-/// <param name="File">What the command extract wrote.</param>
+/// <summary>The features of the larger network and their weight.</summary>
+/// <param name="File">The file that the command extract wrote.</param>
 /// <param name="Weight">The weight beside the losses of the recipe.</param>
 internal sealed record TeacherSettings(FileInfo File, double Weight);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace PersonReId;
 
-/// <summary>What training writes to a log for programs; people read the lines of <see cref="TrainingLog"/>.</summary>
+/// <summary>The entries that training writes to a log for programs. People read the lines of <see cref="TrainingLog"/>.</summary>
 internal static partial class TrainingEvents
 {
     [LoggerMessage(LogLevel.Information, "Training {Recipe} ({Fingerprint}) from epoch {Epoch} to {Epochs}")]
@@ -14,7 +14,7 @@ internal static partial class TrainingEvents
     [LoggerMessage(LogLevel.Information, "After {Epoch} epochs: mAP {MeanAveragePrecision}, rank-1 {Rank1}")]
     public static partial void Evaluated(ILogger log, int epoch, double meanAveragePrecision, double rank1);
 
-    /// <summary>A log whose every entry is one line of JSON on the standard error stream.</summary>
+    /// <summary>Creates a log that writes each entry as one line of JSON to the standard error stream.</summary>
     public static ILoggerFactory Json() => LoggerFactory.Create(builder => builder
         .AddConsole(options => options.LogToStandardErrorThreshold = LogLevel.Trace)
         .AddJsonConsole(options => options.TimestampFormat = "O"));

@@ -27,7 +27,7 @@ internal static class TrainingLoop
         using var model = Networks.Create(network, settings.Recipe.NeedsClassifier ? data.Train.ClassCount : 0);
         record.Describe(model);
 
-        // The batches, such as P people with K images each, changed a little at random every time.
+        // The batches, such as P people with K images each. The images are changed a little at random every time.
         var recipe = settings.Recipe;
         var sampler = RecipeParts.SamplerOf(recipe, data.Train, settings.Seed);
         var space = Networks.SpaceOf(network, model) with { Distance = settings.DistanceName };
@@ -36,13 +36,13 @@ internal static class TrainingLoop
             Seed = settings.Seed, Workers = network.Workers, Device = Networks.DeviceOf(network),
         };
 
-        // The losses, what optimizes them, and how the learning rate changes.
+        // The losses, the optimizers, and the schedule of the learning rate.
         using var parts = new RecipeParts(recipe, model, data.Train.ClassCount, sampler.BatchesPerEpoch);
 
-        // A larger network that it also learns from, by option.
+        // Optional: a larger network from which the network also learns.
         using var teacher = settings.Teacher is { } given ? Teacher.Read(given, source, data.Train, loader.Device) : null;
 
-        // The checkpoint: everything that training changes, what the record has learned, and what the embeddings are.
+        // The checkpoint: everything that training changes, the results so far, and the embedding space.
         checkpoint.Space = space;
         checkpoint.Add("model", model);
         parts.AddTo(checkpoint);

@@ -3,8 +3,8 @@ using MetricLearning;
 
 namespace PersonReId;
 
-/// <summary>What training measures of itself, for <c>dotnet-counters</c>, OpenTelemetry and other listeners of
-/// <see cref="System.Diagnostics.Metrics"/>. Nothing is computed for it that training does not know anyway.</summary>
+/// <summary>The metrics of a training run, for <c>dotnet-counters</c>, OpenTelemetry and other listeners of
+/// <see cref="System.Diagnostics.Metrics"/>. They contain only values that training computes anyway.</summary>
 internal sealed class TrainingMeasures : IDisposable
 {
     public const string MeterName = "PersonReId.Training";
@@ -29,11 +29,11 @@ internal sealed class TrainingMeasures : IDisposable
         epoch = meter.CreateGauge<double>("person_reid.training.epoch", null, "The epochs that are done");
     }
 
-    /// <summary>A step is done.</summary>
-    /// <param name="result">What its losses gave.</param>
-    /// <param name="batch">How many images it saw.</param>
-    /// <param name="time">The time since the step before.</param>
-    /// <param name="learningRate">Its learning rate.</param>
+    /// <summary>Records a step that is done.</summary>
+    /// <param name="result">The values of the losses.</param>
+    /// <param name="batch">The number of images of the step.</param>
+    /// <param name="time">The time since the previous step.</param>
+    /// <param name="learningRate">The learning rate of the step.</param>
     /// <param name="done">The epochs that are done.</param>
     public void Step(LossSumResult result, int batch, TimeSpan time, double learningRate, double done)
     {

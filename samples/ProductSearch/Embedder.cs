@@ -35,7 +35,7 @@ internal sealed class Embedder : IDisposable
     /// <summary>Writes the network without the classes of its training.</summary>
     public static void Save(EmbeddingModel model, string path) => model.SaveForInference(path, ProductNetwork.Space);
 
-    /// <summary>What this network makes of the pictures by which galleries know their network.</summary>
+    /// <summary>Computes the network's vectors of the fixed pictures by which a gallery recognizes its network.</summary>
     public Task<GalleryCanaries> CanariesAsync(CancellationToken cancellationToken) => GalleryCanaries.MakeAsync(
         (image, _) => Task.FromResult(Embed(Picture.Load(image.Span, Uploads.MaxPixels))), cancellationToken: cancellationToken);
 

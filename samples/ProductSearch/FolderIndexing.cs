@@ -36,7 +36,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         lock (gate) running?.Cancel();
     }
 
-    /// <summary>Checks that a folder exists, and that it lies in the folder that the page may add, after links are followed.</summary>
+    /// <summary>Checks that a folder exists, and that it lies, after links are followed, in the folder whose subfolders the page may
+    /// add.</summary>
     private string? Allowed(string folder, out string path)
     {
         var allowed = RealPath.Of(settings.Photos.FullName);
@@ -109,7 +110,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         }).Where(file => extensions.Contains(Path.GetExtension(file))).Order(StringComparer.Ordinal),
     ];
 
-    /// <summary>One picture as a product: its name is the file's, its tags are the folders around it.</summary>
+    /// <summary>Reads one picture as a product. Its name is the file's, and its tags are the names of the folders around it.</summary>
     private static (Item Item, Picture Picture)? Read(string root, string file)
     {
         try

@@ -6,9 +6,10 @@ using Microsoft.Extensions.VectorData;
 namespace ProductSearch;
 
 /// <summary>The database of the program: the catalogue of one network, and the decisions that interpret its scores.</summary>
-/// <remarks>The collections of a network carry its fingerprint in their names, and the store checks that their vectors are the network's,
-/// also by the network's vectors of a few fixed pictures. A new network fills collections of its own and leaves the old ones in place. The
-/// old ones are deleted when the new ones are complete, so that a program that is stopped in between continues at its next start.</remarks>
+/// <remarks>The names of a network's collections contain its fingerprint. The store refuses collections of another network: it compares the
+/// embedding space, and the network's vectors of a few fixed pictures. A new network fills collections of its own and leaves the old ones
+/// in place. The old ones are deleted when the new ones are complete, so a program that is stopped in between continues at its next
+/// start.</remarks>
 internal sealed class Gallery : IDisposable
 {
     private const string ProductsOf = "products-", DecisionsOf = "decisions-";

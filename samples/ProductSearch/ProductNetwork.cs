@@ -27,7 +27,8 @@ internal sealed class PadToSquare : PixelStep
     }
 }
 
-/// <summary>Flattens the feature map to all channels of all cells, so that the vector keeps where things are in the picture.</summary>
+/// <summary>Flattens the feature map to all channels of all cells, so that the vector still tells where things are in the
+/// picture.</summary>
 /// <param name="side">The cells along each side.</param>
 internal sealed class Flatten(int side) : Pooling(nameof(Flatten))
 {

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using ProductSearch;
 
-// Photograph a product, find it in the catalogue: a web page over an exact index. Without options everything is drawn and trained here.
+// A web page that finds the product in a photo, with an exact index. Without options, the program draws all products and trains the
+// network itself.
 var data = new Option<DirectoryInfo>("--data")
 {
     Description = "Where the network, the catalogue and its pictures are kept; by default among your local application data",

@@ -268,7 +268,8 @@ internal static class HtmlReport
     private static string Percent(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
     private static string T(string text) => WebUtility.HtmlEncode(text);
 
-    /// <summary>Returns the image as a data URI inside the page. Formats that browsers do not show are converted to PNG.</summary>
+    /// <summary>Returns the image as a data URI inside the page. PGM and PPM images, which browsers do not show, are converted to
+    /// PNG.</summary>
     private static string Inline(string path) => Path.GetExtension(path).ToUpperInvariant() is ".PGM" or ".PPM"
         ? Inline(Pictures.Png(Picture.Load(path)))
         : $"data:image;base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";

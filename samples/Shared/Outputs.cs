@@ -1,6 +1,6 @@
 namespace MetricLearning.Samples;
 
-/// <summary>Checks, before the work starts, that its results can be written.</summary>
+/// <summary>Checks, before the work starts, that the results can be written.</summary>
 internal static class Outputs
 {
     /// <summary>Checks that files can be written. Missing folders are created when the files are written.</summary>

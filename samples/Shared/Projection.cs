@@ -6,8 +6,8 @@ namespace MetricLearning.Samples;
 internal static class Projection
 {
     /// <summary>Computes the coordinates of each row of <c>[N, D]</c> along the two directions of largest variance.</summary>
-    /// <remarks>It uses the N × N products of the centered rows, because there are fewer points than dimensions. With eigenvector u and
-    /// eigenvalue λ, the coordinates are u √λ. The sign is chosen so that the coordinate of largest size is positive.</remarks>
+    /// <remarks>It uses the N × N products of the centered rows, because there are usually fewer points than dimensions. With eigenvector u
+    /// and eigenvalue λ, the coordinates are u √λ. The sign is chosen so that the coordinate of largest size is positive.</remarks>
     public static (double X, double Y)[] Plane(double[,] rows)
     {
         var x = Matrix<double>.Build.DenseOfArray(rows);

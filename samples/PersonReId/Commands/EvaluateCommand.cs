@@ -63,7 +63,7 @@ internal static class EvaluateCommand
 
     private static string NameOf(int width) => string.Create(CultureInfo.InvariantCulture, $"first {width}");
 
-    /// <summary>Numbers behind the option, with spaces or commas between them.</summary>
+    /// <summary>Reads the numbers after the option, with spaces or commas between them.</summary>
     private static int[] Widths(ArgumentResult result)
     {
         var texts = result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)).ToArray();

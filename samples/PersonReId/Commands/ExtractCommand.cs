@@ -6,7 +6,7 @@ using MetricLearning.Vision;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>extract</c>: the features of every image, for other programs. If it was stopped, the next call continues where it
+/// <summary><c>extract</c>: writes the features of every image, for other programs. If it was stopped, the next call continues where it
 /// stopped.</summary>
 internal static class ExtractCommand
 {
@@ -70,7 +70,8 @@ internal static class ExtractCommand
         }
     }
 
-    /// <summary>Everything that the features depend on, except the images.</summary>
+    /// <summary>Everything that the features depend on, except the images and their size and normalization, which the journal checks
+    /// itself.</summary>
     private static string KeyOf(NetworkSettings settings)
     {
         using var weights = settings.Weights!.OpenRead();

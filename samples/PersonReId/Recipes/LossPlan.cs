@@ -63,7 +63,7 @@ internal enum LossKind
     /// <summary>The hardest triplet of each image; with margin 0 the soft margin.</summary>
     BatchHardTriplet,
 
-    /// <summary>The same as fast-reid computes it.</summary>
+    /// <summary>The same loss, as fast-reid computes it.</summary>
     FastReIdTriplet,
 
     /// <summary>The weighted triplet loss of AGW.</summary>
@@ -72,7 +72,7 @@ internal enum LossKind
     /// <summary>Cross entropy of the classifier's scores.</summary>
     CrossEntropy,
 
-    /// <summary>The same with fast-reid's label smoothing.</summary>
+    /// <summary>The same loss, with fast-reid's label smoothing.</summary>
     FastReIdCrossEntropy,
 
     /// <summary>The circle loss on class vectors.</summary>

@@ -20,7 +20,7 @@ internal sealed record Recipe
     /// <summary>One of <see cref="Networks.Names"/>.</summary>
     public required string Architecture { get; init; }
 
-    /// <summary>The weights that the published runs start from; <c>--weights</c> gives them.</summary>
+    /// <summary>The weights that the published runs start from. The user passes them by <c>--weights</c>.</summary>
     public string Weights { get; init; } = "none";
     public int Height { get; init; } = 256;
     public int Width { get; init; } = 128;
@@ -34,7 +34,7 @@ internal sealed record Recipe
     public int IdentitiesPerBatch { get; init; } = 16;
     public int ImagesPerIdentity { get; init; } = 4;
 
-    /// <summary>Whether batches are drawn from all images, without looking at identities.</summary>
+    /// <summary>Whether batches are drawn from all images, regardless of identities.</summary>
     public bool Shuffles { get; init; }
 
     public bool Flips { get; init; } = true;

@@ -85,7 +85,7 @@ internal sealed class RecipeParts : IDisposable
     /// <summary>One step of training. The value of the loss is in the caller's dispose scope.</summary>
     /// <param name="images">The images of a batch.</param>
     /// <param name="labels">Their labels.</param>
-    /// <param name="teacher">What it also learns from; null for nothing.</param>
+    /// <param name="teacher">The teacher from which the network also learns; null for none.</param>
     /// <param name="rows">The images' rows in the training list, for the teacher.</param>
     public LossSumResult Step(Tensor images, Tensor labels, Teacher? teacher = null, IReadOnlyList<int>? rows = null)
     {

@@ -46,7 +46,7 @@ internal sealed class Camera : IDisposable
     private int Light { get; }
     private int Quality { get; }
 
-    /// <summary>An image of a person as a detector would crop it, as JPEG.</summary>
+    /// <summary>Draws an image of a person as a detector would crop it. The result is a JPEG file.</summary>
     /// <param name="look">The person; null for an image without one.</param>
     /// <param name="badCrop">Whether the detector missed, so that only a part of the body is in the box.</param>
     /// <param name="random">The source of everything that differs from image to image.</param>

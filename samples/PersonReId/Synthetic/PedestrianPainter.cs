@@ -2,7 +2,8 @@ using SkiaSharp;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>Paints one person in one pose. Lengths are in body heights, the origin is between the feet, and y points up.</summary>
+/// <summary>Paints one person in one pose. Lengths are in body heights, and the origin is between the feet. As on every canvas, y points
+/// down, so the body has negative y.</summary>
 /// <remarks>The body is a simple three-dimensional figure. Joints have a position to the left, to the front and above the ground; they are
 /// rotated by the yaw, and the parts are drawn from far to near.</remarks>
 internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose pose) : IDisposable
@@ -221,7 +222,7 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
         canvas.DrawLine(-0.08f * direction, -0.85f, 0.13f * direction, -0.48f, strap);
     }
 
-    /// <summary>Darkens a shape toward its edges and its bottom, so that it looks round.</summary>
+    /// <summary>Darkens a shape toward its left and right edges, so that it looks round.</summary>
     private void Rounded(SKPath path, float half)
     {
         using var shader = SKShader.CreateLinearGradient(new SKPoint(-half, 0), new SKPoint(half, 0),

@@ -8,8 +8,8 @@ namespace PersonReId.Synthetic;
 /// </summary>
 /// <remarks>
 /// The same settings give the same people in the same poses on every run. Train and test identities are disjoint. Each person walks past
-/// some of the cameras. One of a test person's images from one pass is a query. The others belong to the gallery. The gallery also
-/// holds distractors (identity 0000) and junk (identity -1: boxes that cut a body in half).
+/// some of the cameras. Of the images of a test person at one camera, the first is a query, and the others belong to the gallery. The
+/// gallery also holds distractors (identity 0000) and junk (identity -1: boxes that show only a part of a body).
 /// </remarks>
 internal sealed record SyntheticPedestrians
 {

@@ -125,7 +125,7 @@ internal static class Painter
         return result;
     }
 
-    /// <summary>A number in [0, 1) that looks random, from a place and a seed.</summary>
+    /// <summary>A number in [0, 1] that looks random, from a place and a seed.</summary>
     private static float Noise(int x, int y, uint seed)
     {
         var hash = (uint)x * 0x9E3779B1 ^ (uint)y * 0x85EBCA77 ^ seed * 0xC2B2AE3D;

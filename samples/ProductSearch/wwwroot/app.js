@@ -3,12 +3,12 @@
 const $ = id => document.getElementById(id);
 const canvas = $("picture"), pen = canvas.getContext("2d");
 
-/** The longest side of what is sent: the network sees less than this anyway. */
+/** The longest side of the picture that is sent, in pixels. The network sees fewer pixels than this anyway. */
 const longestSide = 768;
 
 let bitmap = null;          // the picture that is searched for
 let frame = null;           // the part of it to search for, as shares of its sides: { x, y, width, height }
-let similarTo = null;       // the product whose likes are shown, in place of a picture
+let similarTo = null;       // the product whose similar products are shown; null for a search by picture
 let search = null;          // aborts the search that runs
 let example = 0;
 

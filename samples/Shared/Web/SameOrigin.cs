@@ -22,7 +22,8 @@ internal static class SameOrigin
     private static bool IsForeign(HttpRequest request)
     {
         if (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) return false;
-        // Programs send neither header; browsers send both, and no page can change them.
+        // Browsers send Origin with such requests, and Sec-Fetch-Site if the address is local or HTTPS. No page can change these headers.
+        // Other programs usually send neither.
         var site = request.Headers["Sec-Fetch-Site"].ToString();
         if (site.Length > 0 && site is not ("same-origin" or "none")) return true;
         var origin = request.Headers.Origin.ToString();

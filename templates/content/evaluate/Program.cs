@@ -1,6 +1,6 @@
 using MetricLearning;
 
-// Evaluates features that any program wrote: NumPy (.npz, .npy), safetensors or MATLAB (.mat), with the parts "query" and "gallery".
+// Evaluates features that any program wrote: NumPy (.npz), safetensors or MATLAB (.mat) files with the parts "query" and "gallery".
 if (args.Length is 0 or > 2)
 {
     Console.Error.WriteLine("usage: dotnet run -c Release -- FEATURES [OTHER_FEATURES]\nTwo files compare two models on the same queries.");

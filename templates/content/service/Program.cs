@@ -9,7 +9,8 @@ if (args.Length != 2)
 }
 const int maxBytes = 20_000_000, maxPixels = 32_000_000;
 using var embedder = new OnnxEmbedder(args[0], new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
-using var store = new SqliteVectorStore(args[1]) { EmbeddingSpace = embedder.Space };       // vectors of another network are refused
+// The store refuses vectors of another network, if both ONNX files record their embedding space.
+using var store = new SqliteVectorStore(args[1]) { EmbeddingSpace = embedder.Space };
 var items = store.GetCollection<string, Item>("items", new VectorStoreCollectionDefinition
 {
     Properties =

@@ -4,7 +4,7 @@ using MetricLearning;
 
 namespace TrainingProject;
 
-/// <summary>What a run has measured so far. It lives in the checkpoint, so a resumed run reports what the whole run measured.</summary>
+/// <summary>The measurements of a run so far. They are part of the checkpoint, so a resumed run reports those of the whole run.</summary>
 internal sealed class RunRecord(TrainingCheckpoint checkpoint)
 {
     private const string Sum = "sum of ", Loss = "loss", Part = "loss: ", Rate = "rate", Epoch = "epoch";
