@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A PostgreSQL server with pgvector for the tests, on a free port of this computer alone. It needs Node and npm, and no installation.
-#   eng/pgvector.sh start [FOLDER]   installs the server into FOLDER where it is not there, starts it, waits, prints the connection string
+#   eng/pgvector.sh start [FOLDER]   installs the server into FOLDER if it is not there, starts it, waits, prints the connection string
 #   eng/pgvector.sh stop [FOLDER]    stops it; what is installed stays
 # FOLDER is by default a folder of the user in the temporary folder. The data live in memory and end with the server.
 # The server runs one statement or transaction at a time, whatever the number of connections.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes src/*/PublicAPI/PublicAPI.Unshipped.txt anew: what is public and does not stand in PublicAPI.Shipped.txt.
+# Writes src/*/PublicAPI/PublicAPI.Unshipped.txt anew, with everything that is public and not in PublicAPI.Shipped.txt.
 # Look at the diff before you commit it: every line is a promise to users. At a release, move the lines to PublicAPI.Shipped.txt.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

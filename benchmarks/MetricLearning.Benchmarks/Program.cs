@@ -72,7 +72,7 @@ static int List(IReadOnlyList<Case> cases)
     return 0;
 }
 
-// In this process, because each project that the default toolchain generates would copy all of libtorch.
+// Runs BenchmarkDotNet in this process, because each project that its default toolchain generates would copy all of libtorch.
 static int Benchmark(string[] arguments)
 {
     var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(10);

@@ -46,8 +46,8 @@ internal static class PeersTrial
         return found;
     }
 
-    /// <summary>Asks for more and more rows, until those that the filter keeps are the right ones: the index has no filters that find
-    /// all.</summary>
+    /// <summary>Asks for more and more candidates, until those that the filter keeps have enough of the right rows. The index has no filter
+    /// that finds all.</summary>
     private static void Theirs(USearchIndex graph, float[][] asked, int oneIn, int rows, int[][] expected)
     {
         var count = Math.Min(Single, asked.Length);

@@ -29,7 +29,7 @@ float[] Embed(float[] pixels)
     return embedding.data<float>().ToArray();
 }
 
-// Other threads may use other kernels of libtorch, which round otherwise in the last digits.
+// Other threads may use other kernels of libtorch, which round the last digits differently.
 static bool Near(float[] x, float[] y) => x.Length == y.Length && x.Zip(y).All(pair => Math.Abs(pair.First - pair.Second) < 1e-5f);
 
 static float[] Pixels(int seed)

@@ -16,8 +16,8 @@ public class DocumentationTests
         where !Lineage(type).Any(ancestor => Document(ancestor)?.Value.Contains("Thread safety:", StringComparison.Ordinal) == true)
         select $"{type.FullName} does not say how many threads may use it (\"Thread safety: ...\")");
 
-    /// <summary>The documentation of a constructor that refuses values names the exception. For a primary constructor it is that of the
-    /// type.</summary>
+    /// <summary>The documentation of a constructor that refuses values, or that of its type, names the exception. A primary constructor has
+    /// only that of the type.</summary>
     [Fact]
     public void EveryConstructorThatRefusesValues_SaysWhatItThrows() => Faults.None(from type in PublicTypes.Constructible
         where !SettingTests.Results.Contains(type)

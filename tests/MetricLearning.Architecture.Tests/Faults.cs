@@ -1,6 +1,6 @@
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>Collects the faults that a law finds, and lists all of them at once.</summary>
+/// <summary>Collects the faults that a rule finds, and lists all of them at once.</summary>
 internal static class Faults
 {
     public static void None(IEnumerable<string> faults)

@@ -2,7 +2,8 @@ using System.Reflection;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>The public types of the libraries. The laws in this project run over all of them, so they also check each new type.</summary>
+/// <summary>The public types of the libraries. The rules in this project run over all types that are not nested in others, so they also
+/// check each new type.</summary>
 internal static class PublicTypes
 {
     public static IReadOnlyList<Assembly> Libraries { get; } =

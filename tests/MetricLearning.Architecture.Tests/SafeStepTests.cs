@@ -51,8 +51,8 @@ public partial class SafeStepTests
     [GeneratedRegex(@"(?<![Ss]chedul\w*)\s*\??\s*\.\s*step\s*\(")]
     private static partial Regex Step();
 
-    /// <summary>What is said about code: the end of a line after <c>//</c>, and names in sentences of documentation. The code of an example
-    /// stays.</summary>
+    /// <summary>Text about code: the end of a line after <c>//</c>, and names in sentences of documentation. The code of an example is not
+    /// matched.</summary>
     [GeneratedRegex(@"(?<!/)//(?!/).*|<c>.*?</c>")]
     private static partial Regex Remark();
 }

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>Tests that every public constructor and every settable property refuses the values that its documentation does not allow, and
-/// names the setting.</summary>
+/// <summary>Tests that every public constructor and every settable property refuses values that look wrong, unless its documentation allows
+/// them, and names the setting. Such values are null, NaN, infinities, negative whole numbers and undefined enum values.</summary>
 public class SettingTests
 {
     /// <summary>Values that a setting accepts although they look wrong, each with the reason that its documentation gives.</summary>

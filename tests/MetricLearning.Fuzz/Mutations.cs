@@ -52,7 +52,7 @@ internal static partial class Mutations
                     break;
                 case 6: bytes.RemoveRange(at, length); break;
                 default:
-                    // Numbers that may be lengths are replaced by an extreme value, or by one more or one less.
+                    // Overwrites 2, 4 or 8 bytes with a small or an extreme number, because they may hold a length.
                     var field = Field(random);
                     for (var i = 0; i < field.Length && at + i < bytes.Count; i++) bytes[at + i] = field[i];
                     break;
@@ -131,7 +131,8 @@ internal static partial class Mutations
         return made.ToArray();
     }
 
-    /// <summary>An array of millions of zeros, which is a small file when it is compressed.</summary>
+    /// <summary>Returns an array of 4 MiB of zeros, or the old content and 4 MiB of zeros. Either is a small file when it is
+    /// compressed.</summary>
     private static byte[] Swollen(byte[] old, SeededRandom random)
     {
         string[] types = ["|S1", "<u4", "<u2", "|b1", "<U1", "|S999"];

@@ -25,7 +25,8 @@ internal enum Packing
 /// <param name="Packing">How the files are packed.</param>
 /// <param name="Seeds">Files that the reader accepts.</param>
 /// <param name="Read">Reads the file, and disposes the result.</param>
-/// <param name="Growth">The memory in bytes that the reader may use for a small file. It follows from the limits that are set.</param>
+/// <param name="Growth">The memory in bytes that this reader may use in addition to what every reader may use. It follows from the limits
+/// that are set.</param>
 /// <param name="NamesFiles">Whether the file names other files, which may then be missing.</param>
 internal sealed record Target(string Name, string Path, Packing Packing, byte[][] Seeds, Action<string> Read, long Growth = 0,
     bool NamesFiles = false)

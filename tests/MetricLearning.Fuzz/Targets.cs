@@ -15,7 +15,7 @@ internal static class Targets
     private const long MaxBytes = 16 << 20;
     private const int MaxPixels = 1 << 20, CodecBytesPerPixel = 32;
 
-    /// <summary>A reader may hold the numbers three times: as they are stored, in their type, and in their order.</summary>
+    /// <summary>A reader may hold the numbers three times: as they are stored, converted to their type, and reordered.</summary>
     private const long ArrayGrowth = 3 * MaxBytes;
 
     public static IEnumerable<Target> All(string root) => Arrays(root).Concat(Features(root)).Concat(Weights(root)).Concat(Networks(root))
@@ -71,7 +71,7 @@ internal static class Targets
             path => EmbeddingSet.Load(path).Dispose());
     }
 
-    /// <summary>Reads each array as numbers and as text; an error about the wrong one of the two is expected.</summary>
+    /// <summary>Reads each array as numbers, or as text if the error says that it holds text.</summary>
     private static void ReadArchive(string path)
     {
         using var archive = new NumPyArchive(path) { MaxBytes = MaxBytes };

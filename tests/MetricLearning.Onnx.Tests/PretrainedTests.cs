@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>Tests that a ResNet-18 with ImageNet's weights, which a package has in ONNX, runs as a network of this library.</summary>
+/// <summary>Tests that a ResNet-18 with ImageNet weights gives the same features as a network of this library. A NuGet package has this
+/// ResNet-18 as an ONNX file.</summary>
 [LeavesNoTensors]
 public class PretrainedTests
 {

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>Tests that the exported OSNet, which starts from JPEG files, gives PyTorch's features and figures.</summary>
+/// <summary>Tests that the exported OSNet gives PyTorch's features and mAP for the JPEG files of a dataset.</summary>
 public class RealPicturesTests
 {
     private const string Network = "osnet_x0_25_msmt17", Set = "market1501-a";

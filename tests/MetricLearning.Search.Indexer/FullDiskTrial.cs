@@ -3,13 +3,13 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Indexer;
 
-/// <summary>Fills a small disk, and goes on when there is room again. It fails with an exception where something is lost or a message does
-/// not say what to do.</summary>
+/// <summary>Fills a small disk, and goes on when there is room again. It throws an exception if something is lost, or if a message does not
+/// say what to do.</summary>
 internal static class FullDiskTrial
 {
     private const int Batch = 64, Width = 1024;
 
-    /// <summary>Writes until the disk is full, reads all the same, and prints how many records were committed.</summary>
+    /// <summary>Writes until the disk is full, checks that reading still works, and prints how many records were committed.</summary>
     public static async Task<int> FillAsync(string folder)
     {
         var (path, other) = (Path.Combine(folder, "gallery.db"), Path.Combine(folder, "kept.txt"));
@@ -30,14 +30,14 @@ internal static class FullDiskTrial
             }
             await CheckAsync(records, committed);
         }
-        // The file is opened and read where nothing can be written. Its rows cannot be packed, so they stay in memory.
+        // The file is opened and read while nothing can be written. Its rows cannot be packed, so they stay in memory.
         using (var store = new SqliteVectorStore(path)) await CheckAsync(Records(store), committed);
         CheckAtomicFile(other);
         Console.WriteLine(committed);
         return 0;
     }
 
-    /// <summary>Writes and searches where there is room again.</summary>
+    /// <summary>Writes and searches when there is room again.</summary>
     public static async Task<int> GoOnAsync(string folder, int committed)
     {
         using var store = new SqliteVectorStore(Path.Combine(folder, "gallery.db"));

@@ -3,9 +3,9 @@ using MetricLearning.Search;
 using MetricLearning.Search.Indexer;
 
 // Writes batches of records to a store until it is killed, and prints a line after each call. Arguments: the file, the records of a batch,
-// the width of vectors, and optionally "search". With "search" it searches after each call, so that it also packs rows.
-// Two other forms are for the tests of a full disk: "full FOLDER" and "room FOLDER RECORDS". "open FILE" opens a file and prints why it
-// was refused, and fails where it was not.
+// the width of vectors, and optionally "search". With "search" it searches after each call, so that it also packs rows. Two other forms are
+// for the tests of a full disk: "full FOLDER" and "room FOLDER RECORDS". "open FILE" opens a file and prints why the store refused it. It
+// fails if the store accepted it.
 if (args is ["full", var small]) return await FullDiskTrial.FillAsync(small);
 if (args is ["room", var larger, var count]) return await FullDiskTrial.GoOnAsync(larger, int.Parse(count, null));
 if (args is ["open", var refused])

@@ -21,7 +21,7 @@ public sealed class ExactAnswerTests : IDisposable
         { RowKind.Ties, DistanceFunction.EuclideanDistance },
     };
 
-    /// <summary>The server itself orders these rows wrongly, because it adds in float32.</summary>
+    /// <summary>The server itself may order such rows wrongly, because it adds in float32.</summary>
     [Theory, MemberData(nameof(Hard))]
     public async Task TheOrder_IsThatOfFloat64(RowKind kind, string distance)
     {

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>The store in a database does with canaries what every store does.</summary>
+/// <summary>Runs the tests of canaries of all stores on the store in a database.</summary>
 public sealed class PostgresCanaryTests : CanaryConformance, IDisposable
 {
     private readonly string schema = Servers.NewSchema();
@@ -15,7 +15,7 @@ public sealed class PostgresCanaryTests : CanaryConformance, IDisposable
     protected override Task<GalleryCanaries?> StoredAsync(VectorStoreCollection<int, Keyed<int>> records) =>
         ((PostgresCollection<int, Keyed<int>>)records).GetCanariesAsync();
 
-    /// <summary>The first builds made the list of collections without the column of canaries.</summary>
+    /// <summary>The first builds created the table of collections without a column for canaries.</summary>
     [Fact]
     public async Task ATableOfAnEarlierBuild_GetsItsColumn_AndKeepsItsRecords()
     {
@@ -38,8 +38,8 @@ public sealed class PostgresCanaryTests : CanaryConformance, IDisposable
         Assert.Single(await Seen(store).SearchAsync(new float[] { 1, 2 }, 3).ToListAsync());
     }
 
-    /// <summary>A program with canaries sends what one without sends, as long as the collection has none; and one more command, once, as
-    /// soon as it has some.</summary>
+    /// <summary>As long as a collection has no canaries, a program with canaries sends the same commands as a program without. As soon as
+    /// the collection has some, it sends one more command, once.</summary>
     [Fact]
     public async Task ACollectionWithoutCanaries_CostsNoCommand()
     {
@@ -62,7 +62,7 @@ public sealed class PostgresCanaryTests : CanaryConformance, IDisposable
         await Seen(store).UpsertAsync(new Keyed<int> { Key = 1, Vector = new float[] { 1, 2 } });
     }
 
-    /// <summary>How many commands some calls send to the server.</summary>
+    /// <summary>The number of commands that a few calls send to the server.</summary>
     private async Task<int> CommandsAsync(GalleryCanaries? canaries)
     {
         using var log = new CommandLog();

@@ -43,7 +43,7 @@ public sealed class ServerTests : IDisposable
         Assert.Equal(3, proxy.Came);
     }
 
-    /// <summary>The connection breaks in the middle of a batch, at many places of it.</summary>
+    /// <summary>The connection breaks in the middle of a batch, each time at another place.</summary>
     [Fact]
     public async Task ABrokenBatch_LeavesNothing()
     {

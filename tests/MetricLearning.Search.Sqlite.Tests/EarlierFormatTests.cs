@@ -2,8 +2,8 @@ using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>A file of format 2, which builds before the canaries wrote, becomes one of format 3 when it is opened, and keeps its
-/// records.</summary>
+/// <summary>Tests files of format 2, which builds before the canaries wrote. Such a file becomes one of format 3 when it is opened, and
+/// keeps its records.</summary>
 public sealed class EarlierFormatTests : IDisposable
 {
     private const int Rows = Gallery.BlockRows + 300;
@@ -46,7 +46,7 @@ public sealed class EarlierFormatTests : IDisposable
             await records.EnsureCollectionExistsAsync();
             Assert.Equal(canaries.ToJson(), (await records.GetCanariesAsync())!.ToJson());
         }
-        // Another block, whose values are stored, follows the one without.
+        // A new block with stored values follows the block without them.
         gallery.Delete(Enumerable.Range(100, 50));
         gallery.Upsert(Enumerable.Range(Rows - 200, Gallery.BlockRows), RowKind.Rectified, seed: 2);
         gallery.Reopen();
@@ -57,7 +57,7 @@ public sealed class EarlierFormatTests : IDisposable
         Assert.Equal(0L, Scalar("SELECT count(*) FROM canaries"));
     }
 
-    /// <summary>Nothing of the file changes where it cannot be written to, and the message says what to do.</summary>
+    /// <summary>A file that is read-only does not change, and the message says what to do.</summary>
     [Fact]
     public async Task AFileOfFormat2ThatIsReadOnly_IsRefusedByName()
     {

@@ -1,12 +1,12 @@
 namespace MetricLearning.Search.Tests;
 
-/// <summary>On a full disk a call says which file and what to do, loses nothing that was committed, and leaves no part of what was not.
-/// When there is room again, everything goes on.</summary>
-/// <remarks>The disk is a small one in memory, which a process of its own mounts for itself alone. Where that is not allowed, the size of
-/// files is limited instead.</remarks>
+/// <summary>Tests that a call on a full disk names the file and says what to do. It loses nothing that was committed, and leaves no part of
+/// what was not. When there is room again, everything goes on.</summary>
+/// <remarks>The first test runs in a process of its own, which mounts a small disk in memory for itself alone. Where that is not allowed,
+/// this test is skipped. The second test needs no such disk: it limits the size of files.</remarks>
 public class FullDiskTests
 {
-    /// <summary>The megabytes of the disk, and those of them that are taken at first.</summary>
+    /// <summary>The size of the disk in megabytes, and how much of it is taken at first.</summary>
     private const int Megabytes = 64, Taken = 44;
 
     [Fact]
@@ -24,7 +24,7 @@ public class FullDiskTests
             """, "unshare", "-rm", "sh", "-ec");
     }
 
-    /// <summary>A limit of the user is another error of the system than a full disk.</summary>
+    /// <summary>A limit on the size of files gives another system error than a full disk.</summary>
     [Fact]
     public async Task AFileAtItsLimit_LosesNothing_AndIsNamed()
     {

@@ -3,7 +3,8 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Filters over packed rows read values by property instead of records. They keep exactly what the records say.</summary>
+/// <summary>Tests that filters over packed rows keep exactly the matching records, although they read stored values of properties instead
+/// of records.</summary>
 public sealed class PackedFilterTests : IDisposable
 {
     private const int Width = 20, BlockRows = Gallery.BlockRows, Nearest = 12;
@@ -55,7 +56,7 @@ public sealed class PackedFilterTests : IDisposable
         async Task FindsAsync(Expression<Func<Wide, bool>> filter, Func<int, bool> kept)
         {
             var found = await records.SearchAsync(query, Nearest, new() { Filter = filter }).ToListAsync();
-            // Scores alone: equal ones stand in the order of other keys here.
+            // Compares scores alone: these records have texts as keys, and the order of equal scores follows the keys.
             Assert.Equal(PlainSearch.Nearest(SearchMetric.Cosine, query,
                 Enumerable.Range(0, rows).Where(kept).Select(key => (key, vectors[key])), Nearest).Select(row => row.Score),
                 found.Select(hit => hit.Score!.Value));

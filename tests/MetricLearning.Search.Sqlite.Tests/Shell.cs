@@ -9,7 +9,7 @@ internal static class Shell
     public static string Indexer(string arguments) =>
         $"dotnet {Path.Combine(AppContext.BaseDirectory, "MetricLearning.Search.Indexer.dll")} {arguments}";
 
-    /// <summary>Runs a script that must succeed, and reports what it said.</summary>
+    /// <summary>Runs a script that must succeed, and reports what it printed.</summary>
     public static async Task PassesAsync(string script, params string[] shell)
     {
         var (code, said) = await RunAsync(script, shell);
@@ -17,7 +17,7 @@ internal static class Shell
         TestContext.Current.TestOutputHelper!.WriteLine(said);
     }
 
-    /// <summary>Skips the test where a process may not mount a disk for itself alone.</summary>
+    /// <summary>Skips the test if a process may not mount a disk for itself alone.</summary>
     public static async Task SkipUnlessItMountsAsync(string mount)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && await RunAsync("true", "unshare", "-rm", "sh", "-c") is (0, _),
@@ -25,7 +25,7 @@ internal static class Shell
         Assert.SkipUnless(await RunAsync(mount, "unshare", "-rm", "sh", "-ec") is (0, _), $"this system does not run: {mount}");
     }
 
-    /// <summary>Runs a script: its exit code, and what it said.</summary>
+    /// <summary>Runs a script, and returns its exit code and what it printed.</summary>
     private static async Task<(int Code, string Said)> RunAsync(string script, params string[] shell)
     {
         try
@@ -33,7 +33,8 @@ internal static class Shell
             using var process = Process.Start(new ProcessStartInfo(shell[0], [.. shell[1..], script])
             {
                 RedirectStandardError = true, RedirectStandardOutput = true,
-                // The runtime keeps code in a file in memory, which the limit on files would not allow.
+                // By default the .NET runtime keeps compiled code in a file in memory, which the limit on the size of files would not
+                // allow.
                 Environment = { ["DOTNET_EnableWriteXorExecute"] = "0" },
             })!;
             var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);

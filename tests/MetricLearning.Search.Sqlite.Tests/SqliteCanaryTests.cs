@@ -4,7 +4,7 @@ using SQLitePCL;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>The store in a file does with canaries what every store does.</summary>
+/// <summary>Runs the tests of canaries of all stores on the store in a file.</summary>
 public sealed class SqliteCanaryTests : CanaryConformance, IDisposable
 {
     private readonly TempFolder folder = new();
@@ -15,8 +15,8 @@ public sealed class SqliteCanaryTests : CanaryConformance, IDisposable
     protected override Task<GalleryCanaries?> StoredAsync(VectorStoreCollection<int, Keyed<int>> records) =>
         ((ExactCollection<int, Keyed<int>>)records).GetCanariesAsync();
 
-    /// <summary>A program with canaries runs the statements that one without runs, as long as the collection has none; and one more, once,
-    /// as soon as it has some.</summary>
+    /// <summary>As long as a collection has no canaries, a program with canaries runs the same statements as a program without. As soon as
+    /// the collection has some, it runs one more statement, once.</summary>
     [Fact]
     public async Task ACollectionWithoutCanaries_CostsNoStatement()
     {
@@ -42,18 +42,18 @@ public sealed class SqliteCanaryTests : CanaryConformance, IDisposable
             text => text.Contains("SELECT json FROM canaries", StringComparison.Ordinal));
     }
 
-    /// <summary>The statements that SQLite runs for some calls.</summary>
+    /// <summary>The statements that SQLite runs for a few calls.</summary>
     private static async Task<List<string>> StatementsAsync(VectorStore store, string path)
     {
         var statements = new List<string>();
-        // The pool has one connection, because the calls follow each other. It goes back with its trace.
+        // The pool has one connection, because the calls follow each other. The connection returns to the pool with its trace.
         using (var pooled = new Database(path).Open())
             raw.sqlite3_trace(pooled.Handle!, (_, text) => statements.Add(text), null);
         var records = store.GetCollection<int, Keyed<int>>("seen");
         Assert.NotNull(await records.GetAsync(1));
         Assert.NotNull(await records.GetAsync(1));
         await records.DeleteAsync(7);
-        // SQLite tells statements with their values, and the number of the last change is another one each time.
+        // SQLite reports statements with their values, and the number of the last change differs each time.
         return [.. statements.Where(text => !text.StartsWith("PRAGMA", StringComparison.Ordinal))
             .Select(text => Regex.Replace(text, @"changes = \d+", "changes"))];
     }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Creates named pipes and names that are not UTF-8 on Unix, which .NET cannot.</summary>
+/// <summary>Runs commands on Unix that create what .NET cannot: named pipes, and names that are not UTF-8.</summary>
 internal static class Shell
 {
     /// <summary>Runs a command of /bin/sh; <c>$0</c> in it is the argument.</summary>

@@ -18,7 +18,7 @@ public sealed class RankTests
         var root = Directory.CreateTempSubdirectory("product-search");
         await using var app = await RunningServer.StartAsync(root, Products, TrainingAmount.Full);
         var (engine, settings) = (app.Services.GetRequiredService<Startup>().Engine!, app.Services.GetRequiredService<Settings>());
-        // Places of the right product, from 1. Training used none of these products, and no such view of any product.
+        // Places of the right product, from 1. Training used other products, and views of other random draws.
         var places = new List<int>();
         for (var number = 0; number < Products; number++)
             for (var view = 0; view < ViewsOfEach; view++)

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace ProductSearch.Tests;
 
-/// <summary>The web server with a small catalogue, as a user starts it; all tests share one.</summary>
+/// <summary>The web server with a small catalogue, as a user starts it. The tests of a class share one.</summary>
 public sealed class RunningServer : IAsyncLifetime
 {
     internal const int Products = 48;

@@ -133,7 +133,7 @@ public sealed class UploadTests(RunningServer server) : IClassFixture<RunningSer
     private static async Task SendAsync(TcpClient client, string text) =>
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(text), TestContext.Current.CancellationToken);
 
-    /// <summary>Returns the answer of the server until it closes the connection, or the beginning of the answer.</summary>
+    /// <summary>Returns the first part of the answer of the server. It is empty if the server has closed or reset the connection.</summary>
     private static async Task<string> AnswerAsync(TcpClient client)
     {
         var buffer = new byte[4096];

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Losses against learned vectors, 512 wide, and on logits.</summary>
+/// <summary>Losses that compare rows with learned vectors, both 512 wide, and losses on logits.</summary>
 internal static class ClassLossCases
 {
     private const int Classes = 1000;

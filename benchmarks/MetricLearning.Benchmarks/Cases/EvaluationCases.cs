@@ -105,7 +105,8 @@ internal static class EvaluationCases
             Rounds = 3,
         };
 
-    /// <summary>Whole lists with distances. The partner lists all images but one, for which it sorts scores first.</summary>
+    /// <summary>Whole lists with distances. The partner asks for all images but one. For such a list, the library sorts scores
+    /// first.</summary>
     private static Case WholeLists(int queries, int gallery, int width) =>
         new("evaluation", "whole lists, beside all images but one", FormattableString.Invariant($"{queries} x {gallery:N0}, D = {width}"),
             device =>

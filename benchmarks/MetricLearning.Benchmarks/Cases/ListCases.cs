@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Reading a data set from a list of its images. The floor only splits the file into lines.</summary>
+/// <summary>Reading a dataset from a list of its images. The floor only splits the file into lines.</summary>
 internal static class ListCases
 {
     public static IEnumerable<Case> All => [Of(500_000)];

@@ -148,10 +148,10 @@ internal static class MiningCases
 
     private static Tensor[] OfPairs(Tuples tuples) => [tuples.AsPairs().Positives.alias(), tuples.AsPairs().Negatives.alias()];
 
-    /// <summary>[K, 3].</summary>
+    /// <summary>Triplets as rows [K, 3] of anchor, positive and negative.</summary>
     private static Tensor Stacked((Tensor A, Tensor P, Tensor N) triplets) => stack([triplets.A, triplets.P, triplets.N], 1);
 
-    /// <summary>Triplets [K, 3] by anchor, positive, negative.</summary>
+    /// <summary>Sorts triplets [K, 3] by anchor, then positive, then negative.</summary>
     private static Tensor InOrder(Tensor triplets)
     {
         for (var column = 2; column >= 0; column--)
@@ -159,7 +159,7 @@ internal static class MiningCases
         return triplets;
     }
 
-    /// <summary>Lists of pairs as masks; masks unchanged.</summary>
+    /// <summary>Converts lists of pairs to masks. Masks stay as they are.</summary>
     private static Tensor[] Masks(Tensor[] lists, int rows) =>
         lists.Length == 4 ? [Mask(lists[0], lists[1], rows), Mask(lists[2], lists[3], rows)] : lists;
 

@@ -22,8 +22,8 @@ internal static class PersonSets
         }
     }
 
-    /// <summary>Features like those of a network with a rectifier: identities, images and cameras vary along 96 directions. A fifth of the
-    /// gallery are distractors.</summary>
+    /// <summary>Features like those of a network that ends with a ReLU: identities, images and cameras vary along 96 directions. A fifth of
+    /// the gallery are distractors.</summary>
     public static (EmbeddingSet Query, EmbeddingSet Gallery) Rectified(int queries, int gallery, int width, int identities, Device device)
     {
         const int directions = 96, cameras = 6;

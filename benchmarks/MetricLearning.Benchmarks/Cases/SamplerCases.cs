@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>An epoch of the P×K sampler, P = 16, K = 4, and of the samplers that weigh or exhaust groups. The floor is a random order of
-/// the images.</summary>
+/// <summary>An epoch of the P×K sampler, P = 16, K = 4, and of the samplers that draw from groups of identities. The floor is a random
+/// order of the images.</summary>
 internal static class SamplerCases
 {
     public static IEnumerable<Case> All =>

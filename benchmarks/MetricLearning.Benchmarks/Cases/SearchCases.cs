@@ -35,7 +35,7 @@ internal static class SearchCases
             };
         });
 
-    /// <summary>One query with a filter that keeps one row in so many. The floor reads the 8-bit rows once.</summary>
+    /// <summary>One query, with a filter that keeps one row in <paramref name="oneIn"/>. The floor reads the 8-bit rows once.</summary>
     private static Case One(int gallery, int width, string filtered, int oneIn = 1) => new("search", $"the nearest {Nearest} of one query",
         FormattableString.Invariant($"{gallery:N0} rows, D = {width:N0}{filtered}"), device =>
         {

@@ -3,8 +3,9 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>
-/// Losses in a <see cref="LossSum"/>: three that share the distance matrix and the pairs of a batch, compared with the same losses on their
-/// own and with the partners; and a training step's usual two with the report, compared with the same losses on their own.
+/// Losses in a <see cref="LossSum"/>. Three losses that share the distance matrix and the pairs of a batch are compared with the same
+/// losses on their own, and with the partners. The two usual losses of a training step, with their report, are compared with the same
+/// losses on their own.
 /// </summary>
 internal static class SharingCases
 {

@@ -33,7 +33,7 @@ internal sealed record ColdCalls(double First, double Next, double Warm, double 
         return new(first, next, warm.Order().ElementAt(warm.Count / 2), methods);
     }
 
-    /// <summary>What <see cref="ToString"/> has written.</summary>
+    /// <summary>Reads what <see cref="ToString"/> has written.</summary>
     public static ColdCalls Parse(string text)
     {
         var numbers = text.Split(' ').Select(number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray();

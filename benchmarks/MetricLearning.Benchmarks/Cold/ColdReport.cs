@@ -10,7 +10,7 @@ internal static class ColdReport
     private const int Processes = 3;
 
     /// <summary>Prints a row of Markdown for each case: the medians of <see cref="Processes"/> processes.</summary>
-    /// <returns>The exit code: 0 where every process ended well.</returns>
+    /// <returns>The exit code: 0 if the library's way was measured for every case, and there is a case.</returns>
     public static int Run(IReadOnlyList<Case> cases)
     {
         Console.WriteLine("| case | first call, ms | naive | calls 2 to 20, ms | times the warm time | naive, times its own "
@@ -50,7 +50,7 @@ internal static class ColdReport
         double Median(Func<ColdCalls, double> of) => all.Select(of).Order().ElementAt(all.Count / 2);
     }
 
-    /// <summary>The figures of a fresh process; null where the case has no such way.</summary>
+    /// <summary>The figures of a fresh process; null if the case has no such way, or if the process fails.</summary>
     private static ColdCalls? InFreshProcess(Case item, string way)
     {
         var start = OwnProgram.With("--cold-way", way, "--only", item.Name, "--heavy", "--threads", $"{Settings.Threads}");

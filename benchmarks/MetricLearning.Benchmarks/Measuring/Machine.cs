@@ -5,8 +5,9 @@ using TorchSharp;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>The machine on which figures were measured. Ratios are compared only between equal machines.</summary>
-/// <param name="Processor">The name and family of the processor, or of the GPU.</param>
+/// <summary>The machine on which figures were measured. The guard prefers the record of an equal machine, and allows wider margins for that
+/// of another one.</summary>
+/// <param name="Processor">The name, family and model of the CPU, also if the device is a GPU.</param>
 /// <param name="Simd">The widest vectors that .NET uses.</param>
 /// <param name="Threads">The number of libtorch's threads.</param>
 /// <param name="Device">cpu or cuda.</param>

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Horizontal bars on a logarithmic axis that starts at 1, as SVG.</summary>
+/// <summary>Horizontal bars that start at 1, on a logarithmic axis, as SVG.</summary>
 internal static class BarChart
 {
     private const double Left = 310, Width = 820, RowHeight = 18, Top = 56;

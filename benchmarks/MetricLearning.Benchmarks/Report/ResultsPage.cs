@@ -27,7 +27,7 @@ internal static class ResultsPage
     }
 
     /// <summary>Checks that the pages and their plots agree with the records.</summary>
-    /// <returns>The exit code.</returns>
+    /// <returns>The exit code: 0 if all agree.</returns>
     public static int Verify()
     {
         var stale = Files().Where(file => !File.Exists(file.Path) || File.ReadAllText(file.Path) != file.Text)

@@ -19,8 +19,8 @@ internal static class RuntimeReport
 
     private static readonly int[] batches = [1, 8];
 
-    /// <summary>Prints a row of Markdown for each backbone of docs/backbones.md whose name has one of the texts; all without
-    /// texts.</summary>
+    /// <summary>Prints a row of Markdown for each backbone of docs/backbones.md whose name has one of the texts. Without texts, it prints
+    /// all.</summary>
     public static int Run(IReadOnlyList<string> texts, int threads)
     {
         Line("| backbone | model, 1 image | inference model, 1 image | ONNX Runtime, 1 image | model, 8 images | inference model, 8 images "

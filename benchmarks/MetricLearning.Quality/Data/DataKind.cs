@@ -1,6 +1,6 @@
 namespace MetricLearning.Quality;
 
-/// <summary>What is learned.</summary>
+/// <summary>What networks are trained on.</summary>
 internal enum DataKind
 {
     /// <summary>Stored features of real people, on which a head is trained.</summary>

@@ -11,9 +11,9 @@ internal static class DataSources
     private static readonly string[] partNames = ["train", "validation", "test"];
     private const double TrainShare = 0.6, ValidationShare = 0.35;      // of all identities, and of the others
 
-    /// <summary>The data, or null where its source is not here.</summary>
-    /// <param name="kind">Which.</param>
-    /// <param name="quick">Whether a few identities do; nothing is kept then.</param>
+    /// <summary>The data; null if its source is not here.</summary>
+    /// <param name="kind">The kind of data.</param>
+    /// <param name="quick">Whether a few identities are enough. Nothing is kept then.</param>
     public static QualityData? Load(DataKind kind, bool quick)
     {
         var (channels, height, width) = kind switch
@@ -44,7 +44,7 @@ internal static class DataSources
     /// <summary>Why there is no data of a kind.</summary>
     public static string Missing(DataKind kind) => $"{kind}: skipped, because there is no {Source(kind)}";
 
-    /// <summary>The file that a kind is read from; null where it is drawn.</summary>
+    /// <summary>The file that a kind is read from; null if the kind is drawn.</summary>
     private static string? Source(DataKind kind) => kind switch
     {
         DataKind.Features => Shared("market1501-a.zip"),
@@ -78,7 +78,7 @@ internal static class DataSources
             using var set = Numbers(kind, list, network);
             set.Save(path);
         }
-        // Another process may be drawing them for its own kind at this moment.
+        // Only the process for this kind deletes them, because it draws them. A process for another kind may run at the same moment.
         if (kind == DataKind.Pedestrians) Directory.Delete(pedestrians, recursive: true);
     }
 
@@ -115,14 +115,14 @@ internal static class DataSources
         }), hasCameras: archive.Names.Any(name => of(name).Camera != 0));
     }
 
-    /// <summary><c>market1501-a/query/0002_c1s1_000451_03.jpg</c>.</summary>
+    /// <summary>Reads a name such as <c>market1501-a/query/0002_c1s1_000451_03.jpg</c>.</summary>
     private static (string Identity, long Camera) PersonOf(string name)
     {
         var parts = Path.GetFileName(name).Split('_', 'c', 's');
         return (parts[0], long.Parse(parts[2], CultureInfo.InvariantCulture));
     }
 
-    /// <summary><c>images_background_small1/Korean/character26/0668_01.png</c>.</summary>
+    /// <summary>Reads a name such as <c>images_background_small1/Korean/character26/0668_01.png</c>.</summary>
     private static (string Identity, long Camera) CharacterOf(string name) => (Path.GetDirectoryName(name)!, 0);
 
     private static ImageList Drawn(string folder, bool quick)

@@ -23,7 +23,7 @@ internal sealed record QualityData(DataKind Kind, int Channels, int Height, int 
     /// <summary>Whether pooling has something to pool.</summary>
     public bool HasMaps => Kind != DataKind.Features;
 
-    /// <summary>The sizes in words, which tell one division from another.</summary>
+    /// <summary>The sizes of the parts in words. Other data or another division has other sizes.</summary>
     public string Sizes => string.Join("; ", Part("train", Train), Part("validation", Validation), Part("test", Test));
 
     /// <summary>Some rows as pictures [N, C, H, W].</summary>
@@ -37,8 +37,8 @@ internal sealed record QualityData(DataKind Kind, int Channels, int Height, int 
     /// <summary>The same data with fewer pictures to learn from.</summary>
     /// <param name="people">The share of the classes, in (0, 1].</param>
     /// <param name="pictures">The most pictures of a class; null for all.</param>
-    /// <param name="seed">Which ones.</param>
-    /// <returns>The caller disposes the training set alone.</returns>
+    /// <param name="seed">The seed of the choice.</param>
+    /// <returns>The caller disposes only the training set; the other parts belong to this object.</returns>
     public QualityData Less(double people, int? pictures, ulong seed)
     {
         var random = new SeededRandom(seed);

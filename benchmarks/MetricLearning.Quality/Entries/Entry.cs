@@ -3,7 +3,7 @@ namespace MetricLearning.Quality;
 /// <summary>What a loss is made for.</summary>
 /// <param name="Classes">The classes of the training set.</param>
 /// <param name="Steps">The steps of a run.</param>
-/// <param name="Value">The value of the loss's own number.</param>
+/// <param name="Value">The value of the loss's setting.</param>
 internal sealed record Making(int Classes, int Steps, double Value)
 {
     /// <summary>The length of embeddings.</summary>
@@ -20,10 +20,10 @@ internal sealed record Entry(string Name, Func<Making, Objective> Create)
     /// <summary>The table that it belongs to.</summary>
     public EntryGroup Group { get; init; } = EntryGroup.Losses;
 
-    /// <summary>What the loss's own number is called; null where it has none that matters.</summary>
+    /// <summary>The name of the loss's setting that the search varies; null if there is none that matters.</summary>
     public string? Setting { get; init; }
 
-    /// <summary>The values of that number which the search tries.</summary>
+    /// <summary>The values of the setting that the search tries.</summary>
     public IReadOnlyList<double> Values { get; init; } = [];
 
     public Batches Batches { get; init; } = Batches.P16K4;
@@ -32,7 +32,7 @@ internal sealed record Entry(string Name, Func<Making, Objective> Create)
     /// <summary>Whether the network has a classifier.</summary>
     public bool Classifies { get; init; }
 
-    /// <summary>The entry whose settings are used in place of a search; null for a search.</summary>
+    /// <summary>The entry whose learning rate and setting are used in place of a search; null for a search.</summary>
     public string? TunedAs { get; init; }
 
     /// <summary>The share of the classes that it learns from.</summary>

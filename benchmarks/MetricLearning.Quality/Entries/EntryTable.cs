@@ -3,10 +3,10 @@ namespace MetricLearning.Quality;
 /// <summary>All rows.</summary>
 internal static class EntryTable
 {
-    /// <summary>The loss that the others' miners, batches and heads are shown with.</summary>
+    /// <summary>The loss with which miners, batches, heads and curves are shown.</summary>
     public const string Triplet = "triplet, batch-hard";
 
-    /// <summary>The other loss whose heads and curves are shown.</summary>
+    /// <summary>The other loss whose curves are shown. The other loss with heads is <see cref="ClassEntries.Softmax"/>.</summary>
     public const string Softmax = "normalized softmax";
 
     /// <summary>Losses that have no row, and why.</summary>

@@ -13,7 +13,7 @@ internal sealed record Objective(nn.Module Loss, Func<StepData, Tensor> Value, A
     public static Objective Of(nn.Module<Tensor, Tensor, Tensor> loss, Action? afterStep = null) =>
         new(loss, step => loss.call(step.Embedding, step.Labels), afterStep);
 
-    /// <summary>A sum of losses, of which those that do not say otherwise look at the features.</summary>
+    /// <summary>A sum of losses. A loss that selects no output of the network gets the features.</summary>
     public static Objective Of(LossSum loss) => new(loss, step => loss.call(step.Output, step.Labels));
 
     /// <summary>A loss on the scores of the network's classifier.</summary>

@@ -4,7 +4,7 @@ namespace MetricLearning.Quality;
 
 /// <summary>What a loss may look at in a step.</summary>
 /// <param name="Output">What the network gave.</param>
-/// <param name="Embedding">Its embedding, at length one where the head says so.</param>
+/// <param name="Embedding">Its embedding, scaled to length one if the head says so.</param>
 /// <param name="Pictures">What the network saw.</param>
 /// <param name="Labels">Classes, from 0.</param>
 internal sealed record StepData(ModelOutput Output, Tensor Embedding, Tensor Pictures, Tensor Labels)

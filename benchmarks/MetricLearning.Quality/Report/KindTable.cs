@@ -47,6 +47,7 @@ internal sealed class KindTable
         return Queries([.. results.Queries.Select((_, identity) => seeds.Average(seed => seed.PerIdentity[identity]))]);
     }
 
-    /// <summary>One value a query: the mean of its identity's queries, so that the mean over queries is that of the evaluation.</summary>
+    /// <summary>One value per query: the mean over all queries of its identity. So the mean over queries is that of the
+    /// evaluation.</summary>
     private double[] Queries(IReadOnlyList<double> perIdentity) => [.. identities.Select(identity => perIdentity[(int)identity])];
 }

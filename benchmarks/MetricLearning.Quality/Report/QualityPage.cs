@@ -5,7 +5,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Quality;
 
-/// <summary>Writes what was measured between the markers of docs/quality.md, and its plots beside it.</summary>
+/// <summary>Writes what was measured between the markers of docs/quality.md, and writes its plots to docs/images.</summary>
 internal static class QualityPage
 {
     private const string Begin = "<!-- made by --report: begin -->", End = "<!-- made by --report: end -->";
@@ -34,7 +34,7 @@ internal static class QualityPage
     private static void Replace(string path, string contents) =>
         AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(contents)));
 
-    /// <summary>How much of the table there is, and of which machine.</summary>
+    /// <summary>How much of the table is filled, and on which machine it was measured.</summary>
     private static void Filled(StringBuilder text, List<KindTable> tables)
     {
         text.Append("| data | pictures | filled | machine | date |\n| --- | --- | --- | --- | --- |\n");
@@ -115,7 +115,7 @@ internal static class QualityPage
                     $"\n![mAP against the pictures of the training set, {NameOf(table)}](images/{PlotName(table)})\n");
     }
 
-    /// <summary>mAP against the pictures of the training set; null where curves are missing.</summary>
+    /// <summary>The plot of mAP against the number of training pictures; null if a point is missing.</summary>
     private static string? Plot(KindTable table)
     {
         string[] tones = ["#2a7ab9", "#7fb3d8", "#c9772b", "#e3b382"];

@@ -20,7 +20,7 @@ internal sealed class KindResults
 
     public required DataKind Kind { get; init; }
 
-    /// <summary>The sizes of the data and the length of a run: results of other ones cannot be compared.</summary>
+    /// <summary>The sizes of the data and the length of a run. Results of different budgets cannot be compared.</summary>
     public required string Budget { get; init; }
 
     public string Machine { get; set; } = "";
@@ -45,12 +45,12 @@ internal sealed class KindResults
     public static string PathOf(DataKind kind) =>
         Path.Combine(Repository.Root, "benchmarks", "results", "quality", $"{kind.ToString().ToLowerInvariant()}.json");
 
-    /// <summary>What the file holds; null where there is none.</summary>
+    /// <summary>Reads a file; null if there is none.</summary>
     public static KindResults? Read(string path) => !File.Exists(path) ? null
         : JsonSerializer.Deserialize<KindResults>(File.ReadAllText(path), format)
             ?? throw new InvalidDataException($"{path} is empty. Delete it to begin anew.");
 
-    /// <summary>What the file holds, to go on with it, or an empty table.</summary>
+    /// <summary>Reads a file to continue it, or creates an empty table if there is none.</summary>
     /// <exception cref="InvalidDataException">The file is of another budget.</exception>
     public static KindResults Continue(string path, DataKind kind, string budget)
     {
@@ -80,7 +80,7 @@ internal sealed class KindResults
         });
     }
 
-    /// <summary>Numbers with four digits behind the point, more than the measurement justifies.</summary>
+    /// <summary>Numbers with four digits after the decimal point, more than the measurement justifies.</summary>
     private sealed class ShortNumbers : JsonConverter<double>
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();

@@ -11,7 +11,7 @@ internal sealed class Runner(QualityData data, bool quick, string path)
     /// <summary>The number of seeds of each entry.</summary>
     public const int Seeds = 3;
 
-    /// <summary>When no further training begins; null for never.</summary>
+    /// <summary>The time from which no further training begins; null for no end.</summary>
     public DateTime? Until { get; init; }
 
     /// <summary>Gets a line after each entry.</summary>
@@ -21,7 +21,7 @@ internal sealed class Runner(QualityData data, bool quick, string path)
         $"{data.Sizes}; {Trial.Steps(data.Kind, quick)} steps; embeddings of {Networks.Dimension}";
 
     /// <summary>Trains whatever is missing.</summary>
-    /// <returns>Whether all is there.</returns>
+    /// <returns>Whether nothing is missing any more.</returns>
     public bool Run(IReadOnlyList<Entry> entries)
     {
         (results.TrainPictures, results.TrainClasses) = (data.Train.Count, data.Classes);
@@ -63,7 +63,7 @@ internal sealed class Runner(QualityData data, bool quick, string path)
         }, quick ? 1 : Seeds, distance);
     }
 
-    /// <summary>Trains with each seed that is missing, and looks at the test identities.</summary>
+    /// <summary>Trains with each seed that is missing, and evaluates on the test identities.</summary>
     private bool Seen(string name, Func<ulong, EmbeddingSet> embed, int seeds, string distance = "cosine")
     {
         var result = results.Of(name);
@@ -92,7 +92,7 @@ internal sealed class Runner(QualityData data, bool quick, string path)
         return true;
     }
 
-    /// <summary>The search trains with a seed of its own, and looks at the validation identities.</summary>
+    /// <summary>Trains a point of the search with a seed of its own, and evaluates on the validation identities.</summary>
     private SearchPoint Search(Entry entry, double rate, double value)
     {
         try

@@ -20,7 +20,7 @@ internal enum Batches
     /// <summary>Any pictures.</summary>
     Shuffled,
 
-    /// <summary>Any pictures; all identities are drawn as often.</summary>
+    /// <summary>Any pictures; all identities are drawn equally often.</summary>
     ClassBalanced,
 }
 
@@ -30,7 +30,7 @@ internal static class BatchSource
     /// <param name="kind">How they are drawn.</param>
     /// <param name="data">The training set.</param>
     /// <param name="seed">The seed of the sampler.</param>
-    /// <param name="embed">The rows' embeddings as the network is now.</param>
+    /// <param name="embed">Gives the rows' embeddings by the network in its present state.</param>
     /// <returns>Rows of the training set.</returns>
     public static IEnumerable<long[]> Of(Batches kind, QualityData data, ulong seed, Func<long[], Tensor> embed)
     {

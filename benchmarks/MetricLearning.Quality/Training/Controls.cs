@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Quality;
 
-/// <summary>What is compared with training: nothing learned, and nothing but directions of variance.</summary>
+/// <summary>Ways to embed without training a network, for comparison: the input itself, an untrained network, and the principal components
+/// (PCA) of the input.</summary>
 internal static class Controls
 {
-    /// <summary>A covariance of more columns takes minutes.</summary>
+    /// <summary>The most columns for PCA. A covariance of more columns takes minutes.</summary>
     private const long WidestCovariance = 2000;
 
     /// <summary>The names, and how each embeds the test pictures.</summary>
@@ -28,7 +29,7 @@ internal static class Controls
             },
         };
 
-    /// <summary>The pictures at half their size where they are large.</summary>
+    /// <summary>The pictures, at half their size if they have more numbers than <see cref="WidestCovariance"/>.</summary>
     private static EmbeddingSet Halved(QualityData data, EmbeddingSet set)
     {
         using var scope = NewDisposeScope();

@@ -8,7 +8,7 @@ internal readonly record struct Head(bool BatchNorm = false, bool GeM = false, b
 {
     private static readonly bool[] both = [false, true];
 
-    /// <summary>All other heads.</summary>
+    /// <summary>All heads except the default one.</summary>
     public static IEnumerable<Head> Others =>
         from batchNorm in both
         from gem in both

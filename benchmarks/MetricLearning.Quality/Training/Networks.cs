@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Quality;
 
-/// <summary>The small networks that learn.</summary>
+/// <summary>The small networks that are trained.</summary>
 internal static class Networks
 {
     /// <summary>The length of an embedding.</summary>

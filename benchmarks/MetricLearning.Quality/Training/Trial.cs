@@ -8,7 +8,7 @@ internal static class Trial
 {
     private const double LargestNorm = 10;
 
-    /// <summary>Class vectors, proxies and centers learn so many times as fast as the network.</summary>
+    /// <summary>The factor from the learning rate of the network to that of class vectors, proxies and centers.</summary>
     private const double LossRate = 10;
     private const int EvaluationRows = 512;
 
@@ -19,11 +19,11 @@ internal static class Trial
     /// <param name="entry">What trains it.</param>
     /// <param name="data">What it learns from.</param>
     /// <param name="rate">The learning rate at the start; it falls to 0 along a cosine.</param>
-    /// <param name="value">The value of the loss's own number.</param>
+    /// <param name="value">The value of the loss's setting.</param>
     /// <param name="steps">The steps.</param>
     /// <param name="seed">The seed of weights and batches.</param>
     /// <returns>The network in evaluation mode, which the caller disposes.</returns>
-    /// <exception cref="ArithmeticException">The loss became infinite or no number.</exception>
+    /// <exception cref="ArithmeticException">The loss or the gradient became infinite or NaN.</exception>
     public static EmbeddingModel Train(Entry entry, QualityData data, double rate, double value, int steps, ulong seed)
     {
         random.manual_seed((long)seed);
@@ -64,7 +64,7 @@ internal static class Trial
         }
     }
 
-    /// <summary>A network that has not learned.</summary>
+    /// <summary>A network that was not trained.</summary>
     public static EmbeddingModel Untrained(QualityData data, ulong seed)
     {
         random.manual_seed((long)seed);

@@ -4,7 +4,7 @@ namespace MetricLearning.Search.Tests;
 
 public class GalleryCanariesTests
 {
-    /// <summary>Stored canaries are vectors of these bytes, so that they must stay as they are.</summary>
+    /// <summary>Stored canaries are vectors of these bytes, so the bytes must never change.</summary>
     [Theory, InlineData(0, "3c9f29df4a8ca1ae"), InlineData(1, "e2c80116eee363a4"), InlineData(2, "ffdd44b81ade2f3d")]
     public void ThePictures_NeverChange(int number, string digest) =>
         Assert.Equal(digest, Convert.ToHexStringLower(SHA256.HashData(GalleryCanaries.Pictures[number].Span))[..16]);

@@ -53,7 +53,7 @@ public class MatchDecisionTests
         Assert.Equal(rising.Order(), rising);
     }
 
-    /// <summary>The decision is calibrated on pairs of which a third is the same, and used on pairs of which one in a hundred is the
+    /// <summary>The decision is calibrated on pairs of which a third are the same, and used on pairs of which one in a hundred is the
     /// same.</summary>
     [Fact]
     public void Probabilities_HoldUnderAnotherPrior()

@@ -6,8 +6,8 @@ namespace MetricLearning.Search.Tests;
 /// <summary>Tests that the rates and probabilities of a decision hold for people outside its calibration.</summary>
 public class RealFeatureTests
 {
-    /// <summary>Draws halves of the people in real features, calibrates on one half, and measures the other half. Both halves are samples,
-    /// so the rates of both are uncertain: the 95 % interval of their difference must hold 0 in 95 % of the draws.
+    /// <summary>Divides the people of real features at random into halves, calibrates on one half, and measures the other half. Both halves
+    /// are samples, so the rates of both are uncertain: the 95 % interval of their difference must hold 0 in 95 % of the draws.
     /// METRICLEARNING_SPLITS=200 runs the whole trial.</summary>
     [Theory]
     [InlineData("market1501-a_osnet_x0_25_msmt17.npz")]

@@ -6,7 +6,8 @@ public enum RowKind
     /// <summary>Normal numbers.</summary>
     Plain,
 
-    /// <summary>Features as those of a network with a rectifier: no number is below 0, and rows lie around few identities.</summary>
+    /// <summary>Features like those of a network that ends with a ReLU: no number is below 0, and rows lie around a few
+    /// identities.</summary>
     Rectified,
 
     /// <summary>Many rows are equal.</summary>

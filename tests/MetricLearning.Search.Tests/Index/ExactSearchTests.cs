@@ -89,7 +89,8 @@ public class ExactSearchTests
             foreach (var hits in index.Search([.. Enumerable.Repeat((ReadOnlyMemory<float>)query, queries)], k))
                 Assert.Equal(expected, hits.Select(hit => (hit.Key, hit.Score)));
 
-        // All rows share the large products. Their first number, which the query does not see, makes the scale that of the row.
+        // All rows share the large products. The query is 0 at their first number, so this number sets the scale of the row and does not
+        // change the score.
         float[] Row(int scale) => [127 * scale, .. common.Skip(1).Select(x => 60f * x),
             .. Enumerable.Range(0, varied).Select(_ => (float)scale * random.Next(-1, 2))];
     }

@@ -6,7 +6,7 @@ namespace MetricLearning.Search.Tests;
 /// <summary>Tests that images are turned into vectors by a store and by a search.</summary>
 public class ImageEmbedderTests
 {
-    /// <summary>The network of these tests: the first three bytes.</summary>
+    /// <summary>The network of these tests returns the first three bytes of an image.</summary>
     private static readonly ImageEmbedder embedder = new(
         (image, _) => Task.FromResult(Array.ConvertAll(image[..3].ToArray(), x => (float)x)),
         new EmbeddingSpace { Architecture = "bytes", Dimension = 3 });

@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>What every store that outlives its process does with canaries. Each such store runs all of it.</summary>
+/// <summary>Tests of canaries for every store whose records outlive the process. Each such store runs all of them.</summary>
 public abstract class CanaryConformance
 {
     private const string Name = "seen";
@@ -11,7 +11,7 @@ public abstract class CanaryConformance
     /// <summary>The store of the test, as a program with these canaries opens it.</summary>
     protected abstract VectorStore Open(GalleryCanaries? canaries);
 
-    /// <summary>What a collection of such a store keeps.</summary>
+    /// <summary>The canaries that a collection of such a store keeps.</summary>
     protected abstract Task<GalleryCanaries?> StoredAsync(VectorStoreCollection<int, Keyed<int>> records);
 
     [Fact]
@@ -104,10 +104,10 @@ public abstract class CanaryConformance
     }
 }
 
-/// <summary>Stands for a network: means of the bytes of an input.</summary>
+/// <summary>Stands in for a network. Its vectors are means of the bytes of an input.</summary>
 internal static class FakeModel
 {
-    /// <param name="slant">How much the places of the vector are changed: another slant is another model.</param>
+    /// <param name="slant">How much the numbers of a vector are scaled by their place. Another slant is another model.</param>
     /// <param name="width">Numbers in a vector.</param>
     public static Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> Of(double slant, int width = 8) => (input, _) =>
     {
@@ -117,6 +117,6 @@ internal static class FakeModel
         return Task.FromResult(vector);
     };
 
-    /// <summary>What such a model makes of the drawn pictures.</summary>
+    /// <summary>The canaries of such a model for the default pictures.</summary>
     public static Task<GalleryCanaries> CanariesAsync(double slant, int width = 8) => GalleryCanaries.MakeAsync(Of(slant, width));
 }

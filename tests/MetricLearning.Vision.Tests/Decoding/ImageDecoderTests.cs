@@ -77,7 +77,7 @@ public sealed class ImageDecoderTests : IDisposable
         Assert.Equal([(255, 255, 255), (224, 204, 214), (100, 0, 50)], Rgb(Picture.Load(folder.Save("alpha.png", bitmap))));
     }
 
-    /// <summary>The six quarters of an image of 2 x 3 blocks, as letters row by row, upright: AB / CD / EF.</summary>
+    /// <summary>An image of 2 x 3 blocks, as letters row by row. Upright it is AB / CD / EF.</summary>
     [Theory]
     [InlineData(1, "AB/CD/EF")]
     [InlineData(2, "BA/DC/FE")]
@@ -100,8 +100,8 @@ public sealed class ImageDecoderTests : IDisposable
         }
     }
 
-    /// <summary>Red and blue are turned as Pillow's exif_transpose turns them. A PNG has the EXIF data before or after the
-    /// pixels.</summary>
+    /// <summary>An image of a red and a blue pixel is turned as Pillow's exif_transpose turns it. A PNG has the EXIF data before or after
+    /// the pixels.</summary>
     [Theory]
     [InlineData(1, "rb")]
     [InlineData(2, "br")]
@@ -126,7 +126,7 @@ public sealed class ImageDecoderTests : IDisposable
     }
 
     /// <summary>The results of Pillow 9.4 for the orientation 6 in other types, as two numbers, and in the texts of a PNG. A turned image
-    /// is upright.</summary>
+    /// has one pixel above the other.</summary>
     [Fact]
     public void ExifOrientation_OfOtherTypesAndTexts_IsWhatPillowTakesItFor()
     {
@@ -261,7 +261,7 @@ public sealed class ImageDecoderTests : IDisposable
         Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed; MaxPixels sets the limit.");
     }
 
-    /// <summary>Files of 50 bytes that declare thousands of pixels per side.</summary>
+    /// <summary>The GIF file has 29 bytes, and declares 4096 x 4096 pixels.</summary>
     [Fact]
     public void MaxPixels_IsASettingOfEveryWayToDecode()
     {

@@ -1,6 +1,7 @@
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Kinds of file that Skia does not write, made by libvips. They have 16 x 16 pixels (15 x, 15 y, 7 (x + y)).</summary>
+/// <summary>Kinds of file that Skia does not write, made by libvips. They have 16 x 16 pixels. The color at (x, y) is (15x, 15y, 7(x + y)),
+/// unless stated otherwise.</summary>
 internal static class SampleImages
 {
     /// <summary>As a progressive JPEG.</summary>

@@ -1,4 +1,4 @@
-"""Writes drawn.txt: what Pillow makes of noise with drawn sizes and parameters, as SHA-256 of the RGB bytes.
+"""Writes drawn.txt: what Pillow makes of noise with drawn sizes and parameters, as the first 16 hex digits of the SHA-256 of the RGB bytes.
 
 python3 drawn.py > drawn.txt        (Pillow 9.4, NumPy 1.24; the matrices are those of torchvision's functional.py, that of perspective exact)
 """

@@ -1,4 +1,4 @@
-"""Writes pillow.txt: what Pillow makes of two pictures that are drawn by arithmetic, as SHA-256 of the RGB bytes.
+"""Writes pillow.txt: what Pillow makes of two computed pictures, as the first 32 hex digits of the SHA-256 of the RGB bytes.
 
 python3 pillow.py > pillow.txt        (Pillow 9.4; with a folder as argument the bytes themselves go there)
 """

@@ -17,7 +17,7 @@ public class ColorStepTests
         Assert.InRange(factors.Min(), 0.6, 0.63);
         Assert.InRange(factors.Max(), 1.37, 1.4);
         Assert.InRange(factors.Average(), 0.96, 1.03);
-        // A strength above 1 reaches black, which is the limit.
+        // With a strength far above 1, black stays black.
         Assert.Equal(0, CropTests.After(new ColorJitter(brightness: 1e9), ResizeTests.Row(0)).Pixels[0]);
     }
 

@@ -73,7 +73,8 @@ public class PolicyTests
         foreach (var policy in (AutoAugment[])[AutoAugment.FastReId(), AutoAugment.FastReId2020()])
             Assert.InRange(Enumerable.Range(0, 1000)
                 .Count(seed => !WarpStepTests.IsWaves(CropTests.After(policy, PillowTests.Waves(), (ulong)seed))), 60, 110);
-        // The results by hand, at most: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e.
+        // The results, counted by hand, are at most these (e is equalize, and p7 is posterize at level 7): no change; e; e e; p7; p6, which
+        // has 5 bits like p7; p5; p5 e; e p; shears of two signs, each alone and with e.
         Assert.InRange(Kinds(AutoAugment.FastReId2020(1)), 8, 14);
         // In addition: rotations of three angles and two signs, each bilinear and bicubic, alone and with the other operation of their
         // pair.

@@ -24,7 +24,8 @@ public class ResizeTests
         }, iter: 60);
     }
 
-    /// <summary>By hand: rows of 0, 100, 200; the weights between them are 1/4 and 3/4, the border takes the nearest pixel.</summary>
+    /// <summary>By hand, for a row of 0, 100, 200: the weights between two pixels are 1/4 and 3/4, and the border takes the nearest
+    /// pixel.</summary>
     [Fact]
     public void TwiceTheWidth_IsExact()
     {

@@ -103,7 +103,7 @@ public sealed class ImageListTests : IDisposable
         folder.Write("beside/2.png", 1);
         folder.Write("outside/carl/3.png", 1);
         var root = folder.Under("tree");
-        // Through two links to the root a careless walk finds 2 to the power of 40 images before the system refuses.
+        // Through two links to the root, a careless walk would find 2 to the power of 40 images before the system refuses to go deeper.
         Link("tree/anna/up", root);
         Link("tree/anna/again", root);
         Link("tree/a-link-to-greek", "greek");

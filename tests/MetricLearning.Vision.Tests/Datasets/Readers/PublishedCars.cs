@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>A small file of annotations of Cars-196.</summary>
+/// <summary>A small file in the format of the annotations of Cars-196.</summary>
 internal static class PublishedCars
 {
     /// <summary>Four rows of paths and classes, written by SciPy 1.10 with compression.</summary>

@@ -202,8 +202,8 @@ public sealed class PublishedDatasetTests : IDisposable
             () => ReIdDataset.Cars196(folder.Path));
     }
 
-    /// <summary>The same file without compression, with each byte changed, or cut off at each byte, is read or is refused with an error of
-    /// the reader.</summary>
+    /// <summary>The same file without compression is damaged at each byte: once the byte is changed, and once the file ends there. The
+    /// reader reads such a file, or refuses it with an <see cref="InvalidDataException"/>.</summary>
     [Fact]
     public void Cars196_BrokenAnnotations_AreRefused()
     {
@@ -377,7 +377,8 @@ public sealed class PublishedDatasetTests : IDisposable
         var expected = golden.RootElement.GetProperty("orl");
         double Expected(string name) => expected.GetProperty(name).GetDouble();
         Assert.Equal(Expected("precision_at_1"), figures.PrecisionAt1, 1e-9);
-        // Exact distances give 5,298 of 7,560. The reference has 5,301: it computes distances from float32 products, which swap near ones.
+        // Exact distances give 5,298 of 7,560. The reference has 5,301: it computes distances from float32 products, whose rounding swaps
+        // distances that are nearly equal.
         Assert.Equal(5_298 / 7_560.0, figures.RPrecision, 1e-9);
         Assert.Equal(Expected("r_precision"), figures.RPrecision, 5e-4);
         Assert.Equal(Expected("mean_average_precision"), figures.MeanAveragePrecision, 5e-4);
