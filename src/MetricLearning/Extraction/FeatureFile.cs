@@ -77,9 +77,10 @@ public static class FeatureFile
     private static string? SpaceOf(IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
     {
         var known = parts.Where(part => part.Set.Space is not null).ToArray();
-        foreach (var (name, set, _) in known.Skip(1))
-            if (known[0].Set.Space!.Conflicts(set.Space!, $"for {known[0].Name}", $"for {name}") is { } odd)
-                throw new ArgumentException($"parts must be of one embedding space, but {odd}.", nameof(parts));
+        for (var j = 1; j < known.Length; j++)
+            for (var i = 0; i < j; i++)
+                if (known[i].Set.Space!.Conflicts(known[j].Set.Space!, $"for {known[i].Name}", $"for {known[j].Name}") is { } odd)
+                    throw new ArgumentException($"parts must be of one embedding space, but {odd}.", nameof(parts));
         return known.Length == 0 ? null : known.Select(part => part.Set.Space!).Aggregate((all, next) => all.Agree(next)).ToJson();
     }
 

@@ -169,6 +169,14 @@ public sealed record EmbeddingSpace
         };
     }
 
+    /// <summary>Requires that two spaces agree in what is known of both.</summary>
+    /// <exception cref="ArgumentException">A member differs.</exception>
+    internal static void RequireSame(EmbeddingSpace? x, EmbeddingSpace? y, string xName, string yName)
+    {
+        if (x is not null && y is not null && x.Conflicts(y, $"for {xName}", $"for {yName}") is { } conflicts)
+            throw new ArgumentException($"{xName} and {yName} must be of one embedding space, but {conflicts}.", yName);
+    }
+
     /// <summary>Describes the members whose values differ, with both values; null if the records agree.</summary>
     /// <param name="other">The other record.</param>
     /// <param name="here">The origin of this record, which ends the clause.</param>

@@ -51,7 +51,7 @@ public sealed class FeatureReaderTests : IDisposable
         Assert.Contains("height is 256 for query and 384 for gallery", Assert.Throws<ArgumentException>(
             () => FeatureFile.Write(At("x.npz"), ("query", query, ["a"]), ("gallery", gallery, ["b"]))).Message);
         Assert.False(File.Exists(At("x.npz")));
-        Assert.Contains("height is 256 for the queries and 384 for the gallery", Assert.Throws<ArgumentException>(
+        Assert.Contains("height is 256 for query and 384 for gallery", Assert.Throws<ArgumentException>(
             () => new RetrievalEvaluator { Protocol = RetrievalProtocol.NoFilter }.Evaluate(query, gallery)).Message);
     }
 
@@ -81,7 +81,7 @@ public sealed class FeatureReaderTests : IDisposable
             () => EmbeddingSet.Load(At("odd.safetensors")));
     }
 
-    /// <summary>The names of torchreid, of the MATLAB evaluation of Market-1501, and of a file of one set.</summary>
+    /// <summary>The names of torchreid, of the MATLAB evaluation of Market-1501, and others that begin with q_ and g_.</summary>
     [Theory]
     [InlineData("qf", "q_pids", "q_camids", "gf", "g_pids", "g_camids")]
     [InlineData("query_f", "query_label", "query_cam", "gallery_f", "gallery_label", "gallery_cam")]
@@ -134,7 +134,7 @@ public sealed class FeatureReaderTests : IDisposable
         using var numbers = FeatureFile.Read(At("n.npz"));
         Assert.Equal([7L, -1], numbers[0].Set.Identities);
         Assert.Null(numbers[0].IdentityNames);
-        // The reader has read names before, so it takes these texts for names too.
+        // This reader has read names before, so it treats these texts as names too.
         using (var names = reader.Read(At("n.npz"))) Assert.Equal([4L, 5], names[0].Set.Identities);
         NumPyArchive.Write(At("n.npz"), [new("feat", ones(2, 2)), new("pid", ones(2))]);
         Fails<InvalidDataException>("n.npz: the identities of one set are numbers and those of another are names; write all as one of them",
@@ -156,7 +156,7 @@ public sealed class FeatureReaderTests : IDisposable
             () => FeatureFile.Read(At("x.npz")));
     }
 
-    /// <summary>Data that figures do not need cannot stop an evaluation.</summary>
+    /// <summary>An evaluation does not need the names of the files, so names that cannot be used do not stop it.</summary>
     [Fact]
     public void FileNames_OfAnotherKind_BecomeANote()
     {

@@ -40,19 +40,6 @@ public class MultiQueryTests
     }
 
     [Fact]
-    public void Pool_IsInTheSpaceOfTheImages()
-    {
-        using var scope = NewDisposeScope();
-        using var query = Set([1, 2, 3, 4], [1, 1], [1, 2]);
-        using var images = new EmbeddingSet(query.Features.clone(), query.Identities, query.Cameras)
-        {
-            Space = new EmbeddingSpace { Architecture = "osnet_x0_25" },
-        };
-        using var pooled = MultiQuery.Pool(query, images, MultiQueryPooling.Max);
-        Assert.Equal(images.Space, pooled.Space);
-    }
-
-    [Fact]
     public void Pool_WithoutAPicture_NamesTheQuery()
     {
         using var scope = NewDisposeScope();

@@ -11,25 +11,29 @@ public sealed class CameraNormalization : IDisposable
     private const double LeastDeviation = 1e-12;
     private readonly Dictionary<long, (Tensor Mean, Tensor Deviation, int Count)> cameras;
     private readonly long width;
+    private readonly EmbeddingSpace? space;
 
-    private CameraNormalization(Dictionary<long, (Tensor, Tensor, int)> cameras, long width) =>
-        (this.cameras, this.width) = (cameras, width);
+    private CameraNormalization(Dictionary<long, (Tensor, Tensor, int)> cameras, long width, EmbeddingSpace? space) =>
+        (this.cameras, this.width, this.space) = (cameras, width, space);
 
     /// <summary>Measures the mean and the standard deviation of each camera over all sets together.</summary>
     /// <param name="sets">At least one, of one width and with cameras; usually the queries and the gallery.</param>
     /// <returns>The fitted means and standard deviations, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">There are no sets, a set has no cameras, widths, types or devices differ, or a feature is not
-    /// finite.</exception>
+    /// <exception cref="ArgumentException">There are no sets, a set has no cameras, widths, types, devices or embedding spaces differ, or a
+    /// feature is not finite.</exception>
     /// <exception cref="ArgumentNullException">A set is null.</exception>
     public static CameraNormalization Fit(params EmbeddingSet[] sets)
     {
         ArgumentNullException.ThrowIfNull(sets);
         if (sets.Length == 0) throw new ArgumentException("There are no sets to fit on.", nameof(sets));
-        foreach (var set in sets)
+        EmbeddingSpace? space = null;
+        for (var i = 0; i < sets.Length; i++)
         {
-            Guard.NotNull(set, nameof(sets));
-            Guard.SameWidth(sets[0].Features, set.Features);
-            Guard.Finite(set.Features, "features");
+            Guard.NotNull(sets[i], nameof(sets));
+            Guard.SameWidth(sets[0].Features, sets[i].Features);
+            Guard.Finite(sets[i].Features, "features");
+            EmbeddingSpace.RequireSame(space, sets[i].Space, "the sets before it", $"sets[{i}]");
+            space = space is null ? sets[i].Space : sets[i].Space is { } next ? space.Agree(next) : space;
         }
         using var scope = NewDisposeScope();
         var fitted = new Dictionary<long, (Tensor, Tensor, int)>();
@@ -41,7 +45,7 @@ public sealed class CameraNormalization : IDisposable
             fitted.Add(camera, (mean.DetachFromDisposeScope(), deviation.clamp_min(S(LeastDeviation)).DetachFromDisposeScope(),
                 (int)rows.size(0)));
         }
-        return new CameraNormalization(fitted, sets[0].Features.size(1));
+        return new CameraNormalization(fitted, sets[0].Features.size(1), space);
     }
 
     /// <summary>The number of rows on which each camera was measured.</summary>
@@ -50,13 +54,16 @@ public sealed class CameraNormalization : IDisposable
     /// <summary>Subtracts from each row the mean of its camera.</summary>
     /// <param name="set">Features of the width that was fitted, of cameras that were fitted.</param>
     /// <param name="scale">Whether each column is also divided by its standard deviation within the camera. Default: no.</param>
-    /// <returns>A set of the same type, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The set has no cameras, a camera was not fitted, or the width differs.</exception>
+    /// <returns>A set of the same type, which the caller disposes. Its <see cref="EmbeddingSet.Space"/> is not known: the model's own
+    /// embeddings cannot be compared with it.</returns>
+    /// <exception cref="ArgumentException">The set has no cameras, a camera was not fitted, or the width or the embedding space differs
+    /// from those that were fitted.</exception>
     public EmbeddingSet Apply(EmbeddingSet set, bool scale = false)
     {
         ArgumentNullException.ThrowIfNull(set);
         if (set.Features.size(1) != width)
             throw new ArgumentException($"features must be [N, {width}], got {Guard.Shape(set.Features)}.", nameof(set));
+        EmbeddingSpace.RequireSame(space, set.Space, "the fitted sets", nameof(set));
         using var scope = NewDisposeScope();
         var result = empty_like(set.Features);
         foreach (var camera in Cameras(set).Distinct())

@@ -12,10 +12,11 @@ namespace MetricLearning;
 public sealed class PrincipalComponents : IDisposable
 {
     private readonly Tensor mean, components;
+    private readonly EmbeddingSpace? space;
 
-    private PrincipalComponents(Tensor mean, Tensor components, double[] variances, double total) =>
-        (this.mean, this.components, Variances, ExplainedVariance) =
-            (mean, components, variances, total == 0 ? 1 : variances.Sum() / total);
+    private PrincipalComponents(Tensor mean, Tensor components, double[] variances, double total, EmbeddingSpace? space) =>
+        (this.mean, this.components, Variances, ExplainedVariance, this.space) =
+            (mean, components, variances, total == 0 ? 1 : variances.Sum() / total, space);
 
     /// <summary>Finds the components of the largest variance.</summary>
     /// <param name="set">[N, D], N at least 1. Whitening with ε = 0 needs more rows than components.</param>
@@ -51,7 +52,8 @@ public sealed class PrincipalComponents : IDisposable
         var signs = axes.gather(0, axes.abs().argmax(0, keepdim: true)).sign();
         var components = (axes * signs).contiguous();
         call.Done();
-        return new PrincipalComponents(mean.DetachFromDisposeScope(), components.DetachFromDisposeScope(), all[..kept], all.Sum());
+        return new PrincipalComponents(mean.DetachFromDisposeScope(), components.DetachFromDisposeScope(), all[..kept], all.Sum(),
+            set.Space);
     }
 
     /// <summary>The variance along each component, largest first.</summary>
@@ -67,7 +69,7 @@ public sealed class PrincipalComponents : IDisposable
     /// be whitened. Default: 0.</param>
     /// <returns>A set [N, count] of the same type, which the caller disposes. Its <see cref="EmbeddingSet.Space"/> is not known: the
     /// model's own embeddings cannot be compared with it.</returns>
-    /// <exception cref="ArgumentException">The width differs.</exception>
+    /// <exception cref="ArgumentException">The width or the embedding space differs from that of the fitted set.</exception>
     /// <exception cref="ArgumentOutOfRangeException">ε is not finite, or less than 0.</exception>
     /// <exception cref="InvalidOperationException">A component has almost no variance (at most 1e-12 of that of the first), whitening is
     /// asked for, and ε is 0.</exception>
@@ -77,6 +79,7 @@ public sealed class PrincipalComponents : IDisposable
         Guard.NotNegative(epsilon);
         if (set.Features.size(1) != mean.size(0))
             throw new ArgumentException($"features must be [N, {mean.size(0)}], got {Guard.Shape(set.Features)}.", nameof(set));
+        EmbeddingSpace.RequireSame(space, set.Space, "the fitted set", nameof(set));
         using var scope = NewDisposeScope();
         var device = set.Features.device;
         var result = (set.Features.to(ScalarType.Float64) - mean.to(device)).matmul(components.to(device));

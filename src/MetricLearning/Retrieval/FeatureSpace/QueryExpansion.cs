@@ -43,15 +43,13 @@ public sealed record QueryExpansion
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The expanded queries, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices or embedding spaces differ, or a feature is not finite.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public EmbeddingSet Expand(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
         var call = CallProgress.Begin(progress, cancellationToken);
-        Check(query);
-        Check(gallery);
-        Guard.SameWidth(query.Features, gallery.Features);
+        Check(query, gallery);
         using var scope = NewDisposeScope();
         var (x, y) = (RowMath.Widen(query.Features), RowMath.Widen(gallery.Features));
         for (var time = 0; time < Times; time++) x = Means(x, y, withRow: true, Part(call, time));
@@ -83,15 +81,13 @@ public sealed record QueryExpansion
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>Both sets, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices or embedding spaces differ, or a feature is not finite.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public (EmbeddingSet Query, EmbeddingSet Gallery) ExpandAll(EmbeddingSet query, EmbeddingSet gallery,
         IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
         var call = CallProgress.Begin(progress, cancellationToken);
-        Check(query);
-        Check(gallery);
-        Guard.SameWidth(query.Features, gallery.Features);
+        Check(query, gallery);
         using var scope = NewDisposeScope();
         var all = Repeated(cat([RowMath.Widen(query.Features), RowMath.Widen(gallery.Features)]), call);
         call.Done();
@@ -139,6 +135,14 @@ public sealed record QueryExpansion
 
     /// <summary>The weight of a neighbor.</summary>
     private double Weight(double cosine) => cosine >= 0 || double.IsInteger(Alpha) ? Math.Pow(cosine, Alpha) : 0;
+
+    private static void Check(EmbeddingSet query, EmbeddingSet gallery)
+    {
+        Check(query);
+        Check(gallery);
+        Guard.SameWidth(query.Features, gallery.Features);
+        EmbeddingSpace.RequireSame(query.Space, gallery.Space, nameof(query), nameof(gallery));
+    }
 
     private static void Check(EmbeddingSet set)
     {

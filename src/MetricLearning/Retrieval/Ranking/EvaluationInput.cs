@@ -24,9 +24,7 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
         ArgumentNullException.ThrowIfNull(gallery);
         var relations = Relations.Of(protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
-        if (query.Space is { } space && gallery.Space is { } other
-            && space.Conflicts(other, "for the queries", "for the gallery") is { } conflicts)
-            throw new ArgumentException($"query and gallery must be of one embedding space, but {conflicts}.", nameof(gallery));
+        EmbeddingSpace.RequireSame(query.Space, gallery.Space, nameof(query), nameof(gallery));
         return new EvaluationInput(scores(query.Features, gallery.Features), relations, distance);
     }
 

@@ -60,23 +60,6 @@ public class FeatureSpaceTests
     }
 
     [Fact]
-    public void Spaces_StayWithExpandedSetsAndCameraPairs()
-    {
-        var c = RetrievalEvaluatorTests.Random(new SeededRandom(4), 5, 30, 6);
-        using var scope = NewDisposeScope();
-        using var query = c.QuerySet();
-        using var gallery = c.GallerySet();
-        EmbeddingSet In(EmbeddingSet set, string network) => new(set.Features.clone(), set.Identities, set.Cameras)
-        {
-            Space = new EmbeddingSpace { Architecture = network },
-        };
-        using EmbeddingSet asked = In(query, "a"), shown = In(gallery, "a"), other = In(gallery, "b");
-        using var expanded = new QueryExpansion(4).Expand(asked, shown);
-        Assert.Equal(asked.Space, expanded.Space);
-        Assert.Throws<ArgumentException>(() => new RetrievalEvaluator().EvaluateByCameraPair(asked, other));
-    }
-
-    [Fact]
     public void CameraNormalization_LeavesNoMeanPerCamera()
     {
         var c = RetrievalEvaluatorTests.Random(new SeededRandom(9), 60, 300, 5);
