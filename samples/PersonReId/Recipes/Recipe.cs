@@ -106,8 +106,8 @@ internal sealed record Recipe
         Epochs = epochs,
         Milestones = [.. Milestones.Select(epoch => (int)Math.Ceiling((double)epoch * epochs / Epochs))],
         FallFrom = (int)((long)FallFrom * epochs / Epochs),
-        WarmUp = Scaled(WarmUp, epochs),
-        FrozenFor = Scaled(FrozenFor, epochs),
+        WarmUp = Scaled(WarmUp, epochs, Math.Ceiling),       // a short run warms up for an epoch, too
+        FrozenFor = Scaled(FrozenFor, epochs, Math.Floor),  // but it does not spend its only epoch frozen
     };
 
     /// <summary>Returns the recipe without one of the tricks of Bag of Tricks.</summary>
@@ -173,8 +173,8 @@ internal sealed record Recipe
         return steps.Count == 0 ? "none" : string.Join(", ", steps);
     }
 
-    private TrainingSpan Scaled(TrainingSpan span, int epochs) => span.InEpochs
-        ? TrainingSpan.Epochs(Math.Floor(span.Amount * epochs / Epochs))
+    private TrainingSpan Scaled(TrainingSpan span, int epochs, Func<double, double> whole) => span.InEpochs
+        ? TrainingSpan.Epochs(whole(span.Amount * epochs / Epochs))
         : TrainingSpan.Iterations((int)(span.Amount * epochs / Epochs));
 
     private static string N(double value) => value.ToString("0.##########", CultureInfo.InvariantCulture);
