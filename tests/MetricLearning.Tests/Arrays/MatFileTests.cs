@@ -28,7 +28,7 @@ public class MatFileTests
         Assert.Equal(Enumerable.Range(0, 24).Select(i => (short)i), arrays["cube"].data<short>().ToArray());
     }
 
-    /// <summary>Arrays that SciPy reads as numbers are read. Other contents are left out, and listed by name, and never taken for
+    /// <summary>Arrays that SciPy reads as numbers are read. Other contents are left out and listed by name. They are never taken for
     /// numbers.</summary>
     [Theory]
     [MemberData(nameof(Forms))]
@@ -47,8 +47,8 @@ public class MatFileTests
             Assert.Throws<KeyNotFoundException>(() => arrays["u64"]).Message);
     }
 
-    /// <summary>MATLAB writes strings, tables and dates as objects without dimensions, and their contents in a variable without a name at
-    /// the end of the file.</summary>
+    /// <summary>MATLAB writes strings, tables and dates as objects without dimensions. It writes their contents into a variable without a
+    /// name at the end of the file.</summary>
     [Theory]
     [MemberData(nameof(Forms))]
     public void Read_LeavesOutObjectsAndTheirWorkspace(bool compressed)
@@ -79,7 +79,7 @@ public class MatFileTests
         Assert.Contains("There is no tensor 'more'", Assert.Throws<KeyNotFoundException>(() => arrays["more"]).Message);
     }
 
-    /// <summary>The bytes of a compressed array are changed after its name.</summary>
+    /// <summary>The test changes bytes of a compressed array that come after its name.</summary>
     [Fact]
     public void Read_SaysThatCompressedBytesAreDamaged()
     {
@@ -135,7 +135,7 @@ public class MatFileTests
         Fuzz.Mutations(compressed ? PublishedArrays.MatlabCompressed : PublishedArrays.Matlab,
             file => MatFile.Read(new MemoryStream(file)));
 
-    /// <summary>The file declares zeros of one byte each, which are compressed, as doubles.</summary>
+    /// <summary>The file stores zeros in one byte each, compressed, but declares them as doubles.</summary>
     [Fact]
     public void Read_OfMoreThanMaxBytes_IsRefused()
     {

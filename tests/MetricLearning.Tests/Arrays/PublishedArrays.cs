@@ -22,7 +22,8 @@ internal static class PublishedArrays
 
     /// <summary>scipy.io.savemat(f, {'gallery_f': x, 'gallery_label': np.array([[3, -1]]), 'gallery_cam': np.array([[1, 2]]), 'note':
     /// 'text', 'cell': np.array([1, 'a'], dtype=object), 'flag': np.array([[True, False]]), 'big': np.array([[300., 1.]]), 'u32':
-    /// np.array([[2**32 - 1]], np.uint32), 'z': np.array([[1 + 2j]]), 'cube': np.arange(24, dtype=np.int16).reshape(2, 3, 4)}).</summary>
+    /// np.array([[2**32 - 1]], np.uint32), 'z': np.array([[1 + 2j]]), 'cube': np.arange(24, dtype=np.int16).reshape(2, 3, 4)}), with the
+    /// x of <see cref="Archive"/>.</summary>
     public static byte[] Matlab => Convert.FromBase64String(
         "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFdlZCBOb3YgMjUgMTY6MTI6MTMgMjAyNgAAAAAAAAAAAA"
         + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0OAAAAWAAAAAYAAAAIAAAABwAAAAAAAAAFAAAACAAAAAIAAAAD"
@@ -38,7 +39,7 @@ internal static class PublishedArrays
         + "AAAAAABQAAAAwAAAACAAAAAwAAAAQAAAAAAAAAAQAEAGN1YmUDAAAAMAAAAAAADAAEABAACAAUAAEADQAFABEACQAVAAIADgAGABIACgAWAAMA"
         + "DwAHABMACwAXAA==");
 
-    /// <summary>The same by do_compression=True.</summary>
+    /// <summary>The arrays of <see cref="Matlab"/>, written with do_compression=True.</summary>
     public static byte[] MatlabCompressed => Convert.FromBase64String(
         "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFdlZCBOb3YgMjUgMTY6MTI6MTMgMjAyNgAAAAAAAAAAAA"
         + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0PAAAARAAAAHic42NgYIgAYjYg5gBidgYIYIXymYCYGYgZgZgT"
@@ -54,7 +55,7 @@ internal static class PublishedArrays
     /// <summary>scipy.io.savemat(f, {'x': np.array([[1.5, 2], [3, 4], [5, 6]]), 'mask': csc_matrix([[True, False], [True, True], [False,
     /// True]]), 'sparse': csc_matrix(x), 'u16': np.array([[1, 65535]], np.uint16), 'u32': np.array([[7, 2**32 - 1]], np.uint32), 'u64':
     /// np.array([[1, 2**63]], np.uint64), 'z': np.array([[1 + 2j]], np.complex64), 'st': {'a': 1}, 'y': np.array([[9]],
-    /// np.int8)}).</summary>
+    /// np.int8)}). The x of 'sparse' is the entry 'x'.</summary>
     public static byte[] MatlabMixed => Convert.FromBase64String(
         "TUFUTEFCIDUuMCBNQVQtZmlsZSAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICA"
         + "gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAAAAAAAAAAAAABSU0OAAAAYAAAAAYAAAAIAAAABgAAAAAAAAAFAAAACAAAAAMAAAACAAAAAQABAH"
@@ -68,7 +69,7 @@ internal static class PublishedArrays
         + "CAAAAAAAAAAUAAAAIAAAAAQAAAAEAAAABAAIAc3QAAAUABAACAAAAAQACAGEAAAAOAAAAOAAAAAYAAAAIAAAADgAAAAAAAAAFAAAACAAAAAEAAAABAA"
         + "AAAQAAAAAAAAAMAAAACAAAAAEAAAAAAAAADgAAADAAAAAGAAAACAAAAAgAAAAAAAAABQAAAAgAAAABAAAAAQAAAAEAAQB5AAAAAQABAAkAAAA=");
 
-    /// <summary>The same by do_compression=True.</summary>
+    /// <summary>The contents of <see cref="MatlabMixed"/>, written with do_compression=True.</summary>
     public static byte[] MatlabMixedCompressed => Convert.FromBase64String(
         "TUFUTEFCIDUuMCBNQVQtZmlsZSAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICA"
         + "gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAAAAAAAAAAAAABSU0PAAAAOQAAAHic42NgYEgAYjYg5oDSIMAK5TMDMRMQMwJhBZDmBGIDBhj4YQ"
@@ -79,7 +80,7 @@ internal static class PublishedArrays
         + "NjYGCwAGI2IOYAYnYQAQSsUD4jHDMyVIHkGViAZIM9hGZwAAAq4QIEDwAAADgAAAB4nONjYGCoAGI2IOYAYiYGCGCF8hnhmImhuAQkzgJWA+InAmk+I"
         + "LZA0s+HUz8E8CCJgwAA0rwChg8AAAAhAAAAeJzjY2BgMABiNiDmgGIQYIWyGeGYkaESSnMCaQAYcADq");
 
-    /// <summary>scipy.io.savemat(f, {'x': x}, format='4').</summary>
+    /// <summary>scipy.io.savemat(f, {'x': x}, format='4'), with the x of <see cref="MatlabMixed"/>.</summary>
     public static byte[] MatlabVersion4 => Convert.FromBase64String(
         "AAAAAAMAAAACAAAAAAAAAAIAAAB4AAAAAAAAAPg/AAAAAAAACEAAAAAAAAAUQAAAAAAAAABAAAAAAAAAEEAAAAAAAAAYQA==");
 }

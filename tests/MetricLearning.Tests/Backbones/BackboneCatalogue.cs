@@ -1,11 +1,11 @@
 namespace MetricLearning.Tests;
 
-/// <summary>A backbone of the documents' table.</summary>
+/// <summary>A row of the table in docs/backbones.md.</summary>
 /// <param name="Name">The first cell of its row.</param>
-/// <param name="Make">The constructing code in the row.</param>
+/// <param name="Make">The code in the row that creates the backbone.</param>
 /// <param name="Create">Creates the backbone by the same code.</param>
-/// <param name="Height">The height of the picture for which the row states multiply-adds.</param>
-/// <param name="Width">The picture's width.</param>
+/// <param name="Height">The height of the image for which the row states multiply-adds.</param>
+/// <param name="Width">The width of this image.</param>
 /// <param name="Weights">The publisher whose weights can be loaded, and the names of the weights.</param>
 public sealed record BackboneRow(string Name, string Make, Func<Backbone> Create, int Height, int Width, string Weights);
 
@@ -66,7 +66,7 @@ internal static class BackboneCatalogue
         new("ConvNet4", "new ConvNet4()", () => new ConvNet4(), 28, 28, "-"),
     ];
 
-    /// <summary>A small network of each kind and with each option, by its name. The tests of all backbones run over them.</summary>
+    /// <summary>Small networks of each kind, and with the main options, by name. The tests of all backbones run over them.</summary>
     public static IReadOnlyDictionary<string, Func<Backbone>> Small { get; } = new Dictionary<string, Func<Backbone>>
     {
         ["ResNet18"] = () => ResNet.ResNet18(),

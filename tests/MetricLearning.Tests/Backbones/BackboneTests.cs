@@ -10,8 +10,8 @@ public class BackboneTests
 {
     private const int ImageNetClasses = 1000;
 
-    // Parameters and GFLOPS (multiply-adds) with ImageNet's classifier of 1000 on 224 × 224, as published: torchvision's tables (its
-    // weights' _ops), DeiT's paper (4.6 for ViT-S, 1.3 for ViT-Ti) and timm's parameters.
+    // The published parameters and GFLOPS (multiply-adds) with ImageNet's classifier of 1000 classes, for images of 224 × 224 pixels. They
+    // are those of torchvision's tables (_ops of its weights) and of DeiT's paper (4.6 for ViT-S, 1.3 for ViT-Ti), and timm's parameters.
     public static TheoryData<string, long, double, double> ImageNetNetworks => new()
     {
         { "ResNet18", 11_689_512, 1.814, 0.0005 }, { "ResNet34", 21_797_672, 3.664, 0.0005 }, { "ResNet50", 25_557_032, 4.089, 0.0005 },
@@ -31,8 +31,8 @@ public class BackboneTests
         Assert.Equal(billions, summary.MultiplyAdds / 1e9, tolerance);
     }
 
-    // torchreid counts the bias of a convolution or linear layer as one more operation. These are 1000 in ResNet-34's classifier. In OSNet
-    // they are those of the gates, in four runs, and 512 in fc.
+    // torchreid counts the bias of a convolution or linear layer as one more operation. ResNet-34's classifier has 1000 such biases. OSNet
+    // has those of the gates, which run four times, and 512 in fc.
     [Fact]
     public void MultiplyAdds_AreTorchreidsFlopsWithoutTheBiases()
     {
@@ -226,7 +226,7 @@ public class BackboneTests
         var third = LayerFeatures.Of(baseline, images, "maxpool");
         var map = first["bn1"];                             // 32 × 16
         Assert.Equal([1, 64, 16, 8], second.shape);
-        // torchvision's window at (3, 2) covers rows 5 to 7 and columns 3 to 5; fast-reid's rows 6 to 8 and columns 4 to 6.
+        // torchvision's window at (3, 2) covers rows 5 to 7 and columns 3 to 5. fast-reid's window covers rows 6 to 8 and columns 4 to 6.
         Assert.Equal(Max(5, 3, 0), first["maxpool"][0, 0, 3, 2].item<float>());
         Assert.Equal(Max(6, 4, 0), second[0, 0, 3, 2].item<float>());
         Assert.Equal(Max(5, 3, float.NegativeInfinity), third[0, 0, 3, 2].item<float>());
@@ -258,7 +258,8 @@ public class BackboneTests
         Assert.Equal("OSNet_AIN_x0_25", ain.GetName());
     }
 
-    // In AIN, instance norms replace batch norms, so the number of parameters stays. IBN also adds four instance norms of 256 numbers.
+    // In AIN, instance norms replace batch norms, so the number of parameters stays. IBN also adds two instance norms with 256 weights
+    // and 256 biases each.
     [Fact]
     public void OSNet_Variants_DifferInTheirNormsAlone()
     {
@@ -389,7 +390,7 @@ public class BackboneTests
         var first = backbone.call(images);
         Assert.True(first.Equals(backbone.call(images)));
         Assert.NotEqual(backbone.modules().Any(module => module is TorchSharp.Modules.BatchNorm), inBatch.allclose(first));
-        // In evaluation, a picture's features do not depend on the others of the batch.
+        // In evaluation, the features of an image do not depend on the other images of the batch.
         Assert.True(first[0].allclose(backbone.call(images[..1])[0], rtol: 1e-4, atol: 1e-5));
         Assert.All(backbone.state_dict().Values, tensor => Assert.True(tensor.isfinite().all().item<bool>()));
     }

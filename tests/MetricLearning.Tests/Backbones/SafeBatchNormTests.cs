@@ -10,7 +10,7 @@ public class SafeBatchNormTests
 {
     public static TheoryData<long[]> Shapes => [(long[])[6, 5], (long[])[6, 5, 4], (long[])[6, 5, 4, 3]];
 
-    /// <summary>Values, gradients and statistics, to the bit, over steps of training and one of evaluation.</summary>
+    /// <summary>Compares values, gradients and statistics, to the bit, over four training steps and one evaluation step.</summary>
     [Theory, MemberData(nameof(Shapes))]
     public void ItIsTorchSharpsBatchNorm(long[] shape)
     {
@@ -66,8 +66,8 @@ public class SafeBatchNormTests
         Assert.Equal(0, norm.num_batches_tracked!.item<long>());
     }
 
-    /// <summary>TorchSharp's own layers count batches with a scalar that may be freed while libtorch reads it. This test says when they no
-    /// longer do.</summary>
+    /// <summary>TorchSharp's own layers count batches with a scalar that may be freed while libtorch reads it. This test fails once
+    /// TorchSharp has fixed this.</summary>
     [Fact]
     public void TorchSharpsBatchNormIsUnsafe_AndThisOneIsNot()
     {

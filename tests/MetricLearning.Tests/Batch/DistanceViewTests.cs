@@ -38,8 +38,8 @@ public class DistanceViewTests
         Assert.Equal([true, true, .. Enumerable.Repeat(false, 10)], (leaf.grad! != 0).any(1).data<bool>());
     }
 
-    /// <summary>Matrices of 12 x 12, 12 x 40 and 40 x 40 numbers. Their sizes are compared with the sizes of the embeddings of the
-    /// pairs.</summary>
+    /// <summary>The matrices have 12 x 12, 12 x 40 and 40 x 40 numbers. A matrix is computed only if it has no more numbers than the
+    /// embeddings of the three pairs.</summary>
     [Theory, InlineData(144, true), InlineData(480, false), InlineData(1600, false)]
     public void OfAProduct_TheMatrixIsMade_WhereItIsTheSmaller(int numbers, bool itself)
     {

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that the counts, by labels, of rows without positives and of rows without negatives equal those by masks.</summary>
+/// <summary>Rows without positives and rows without negatives are counted from the labels. Tests that these counts equal those from the
+/// masks.</summary>
 [LeavesNoTensors]
 public class LackingRowsTests
 {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The sieved search gives, to the bit, what comparing all centers in float64 gives.</summary>
+/// <summary>Tests that the sieved search gives the same bits as a comparison with all centers in float64.</summary>
 [LeavesNoTensors]
 public unsafe class CenterSearchTests
 {

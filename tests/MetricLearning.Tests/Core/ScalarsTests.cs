@@ -13,7 +13,7 @@ public class ScalarsTests
     public void TheLibraryMakesNoLooseScalars()
     {
         var types = typeof(Scalars).Assembly.GetTypes().Where(type => type != typeof(Scalars));
-        // A script makes scalars of the numbers that it is given. The library gives scripts tensors alone.
+        // ScriptModule makes scalars of the numbers among its arguments. The library passes only tensors to scripts.
         Assert.All(LooseScalars.In(types), line => Assert.Contains("ScriptModule", line, StringComparison.Ordinal));
     }
 
@@ -127,7 +127,7 @@ public class ScalarsTests
         GC.WaitForPendingFinalizers();
     }
 
-    /// <summary>Does what a library must not do.</summary>
+    /// <summary>Makes scalars in each way that a library must avoid. Only Kept makes none.</summary>
     private static class Loose
     {
         public static Tensor Add(Tensor x, Tensor y) => x + y;

@@ -46,8 +46,9 @@ public class SeededRandomTests
     [Fact]
     public void NextInt_OfALargeBoundHasNoBias()
     {
-        // The bound 3·2^29 has three equal thirds, and each must get a third of the draws. Plain multiplication without rejection would
-        // favor some numbers by half.
+        // The bound 3·2^29 has three equal thirds, and each must get a third of the draws. The remainder of 32 random bits would favor the
+        // numbers below 2^30 by half. Multiplication without rejection would also favor some numbers by half, but its thirds would stay
+        // equal, so this test does not see it.
         var random = new SeededRandom(2);
         var counts = new int[3];
         for (var i = 0; i < 60_000; i++) counts[random.NextInt(3 << 29) >> 29]++;

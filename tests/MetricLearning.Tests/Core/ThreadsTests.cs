@@ -68,7 +68,7 @@ public class ThreadsTests
         }
     }
 
-    /// <summary>A body may be code of the user that reads its context.</summary>
+    /// <summary>The body may be the user's code, which may read the context of the caller.</summary>
     [Fact]
     public void TheBody_SeesTheContextOfTheCaller()
     {

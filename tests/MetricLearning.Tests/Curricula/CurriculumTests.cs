@@ -102,7 +102,7 @@ public class CurriculumTests
     public void EasyToHard_TakesTheRankOfItsHardness_AndSkipsTheHardest()
     {
         using var scope = NewDisposeScope();
-        // One anchor, 4 positives at 1 to 4, 10 negatives at 5 to 14; the others are anchors too.
+        // The anchor at 0 has 4 positives at 1 to 4 and 10 negatives at 5 to 14. The other rows are anchors too, but are not checked.
         var x = tensor(Enumerable.Range(0, 15).Select(i => (double)i).ToArray()).reshape(15, 1);
         var y = tensor(Enumerable.Range(0, 15).Select(i => i < 5 ? 0L : 1L).ToArray());
         var curriculum = Curriculum.Over(TrainingSpan.Iterations(2));

@@ -21,7 +21,7 @@ public class HardNegativeSearchTests
         return cosines;
     }
 
-    /// <summary>Computes the same by plain loops.</summary>
+    /// <summary>Finds the same triplets by plain loops.</summary>
     private static List<(long, long, long)> Naive(HardNegativeSearch search, double[,] own, double[,] guide)
     {
         var found = new List<(long, long, long)>();

@@ -28,7 +28,7 @@ internal static partial class CodeNames
         foreach (Match match in Name().Matches(code))
         {
             var (before, name) = (match.Groups[1].Value, match.Groups[2].Value);
-            if (name.Length == 1) continue; // P, K, C, D: numbers
+            if (name.Length == 1) continue; // P, K, C and D stand for numbers
             var known = types.TryGetValue(before, out var type) ? type.GetMember(name, AllMembers).Length > 0 : types.ContainsKey(name)
                 || members.Contains(name);
             if (!known) yield return match.Value;

@@ -67,7 +67,7 @@ public class LossesPageTests
         where !section.Skip(1).Any(line => line.Contains(part, StringComparison.Ordinal))
         select $"{name} lacks {part}");
 
-    /// <summary>The section of a loss lists the default numbers of its constructor, in degrees if the constructor takes radians.</summary>
+    /// <summary>The section of a loss lists the default numbers of its constructor, except 0, in the unit of the constructor.</summary>
     [Fact]
     public void Defaults_AreThoseOfTheConstructors()
     {
@@ -104,7 +104,7 @@ public class LossesPageTests
 
     private static string First(string[] row) => Page.Code(row[0]).First().Split('(')[0];
 
-    /// <summary>Public static members that give a value of this type.</summary>
+    /// <summary>The public static members that return a value of this type.</summary>
     private static IEnumerable<string> Made(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Static)
         .Where(property => property.PropertyType == type).Select(property => $"{type.Name}.{property.Name}")
         .Concat(type.GetMethods(BindingFlags.Public | BindingFlags.Static)

@@ -37,7 +37,7 @@ internal sealed partial class Page
         }
     }
 
-    /// <summary>The lines below a heading, up to the next one; the heading is the first.</summary>
+    /// <summary>The heading itself and the lines below it, up to the next heading.</summary>
     public IEnumerable<string> Section(string heading)
     {
         var start = Array.IndexOf(Lines, heading);

@@ -64,12 +64,12 @@ public sealed class FeatureFileTests : IDisposable
         using (var read = FeatureFile.Read(path)) Assert.Equal(space, read[0].Set.Space);
         var text = File.ReadAllText(record);
 
-        // Another program writes other features over them.
+        // Another program overwrites the file with other features.
         using (var other = query.Features.neg()) NumPyFile.Write(path, other);
         Assert.Contains($"{record}: it belongs to other features than those that x.npy has now: delete it",
             Assert.Throws<InvalidDataException>(() => FeatureFile.Read(path)).Message, StringComparison.Ordinal);
 
-        // Features without a known space take the record away.
+        // Writing features without a known space deletes the record.
         Write("x.npy", ("query", query, queryFiles));
         Assert.False(File.Exists(record));
         using (var read = FeatureFile.Read(path)) Assert.Null(read[0].Set.Space);

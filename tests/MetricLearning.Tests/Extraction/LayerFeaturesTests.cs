@@ -65,7 +65,7 @@ public class LayerFeaturesTests
         Assert.Throws<ArgumentException>(() => LayerFeatures.Of(model, rand(2, 3, 5, 5), ["backbone.conv1", "pooling"]));
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         var output = model.call(rand(2, 3, 64, 32));
-        Assert.Equal(before + 2, DisposeScopeManager.Statistics.ThreadTotalLiveCount); // images and features: nothing was cloned by a hook
+        Assert.Equal(before + 2, DisposeScopeManager.Statistics.ThreadTotalLiveCount); // images and features: no hook made a copy
         Assert.True(output.Features.requires_grad);
     }
 

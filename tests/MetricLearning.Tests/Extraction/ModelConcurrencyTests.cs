@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that every public method that computes with a model gives each thread the result of its own input, and never changes the
+/// <summary>Tests that the public methods that compute with a model give each thread the result of its own input, and never change the
 /// model.</summary>
 [LeavesNoTensors]
 public class ModelConcurrencyTests
@@ -72,8 +72,8 @@ public class ModelConcurrencyTests
         }
     }
 
-    // TorchSharp's call enumerates the hooks of a layer. A hook that is added meanwhile would break the call. A user's hook makes the
-    // enumeration last long.
+    // TorchSharp's call enumerates the hooks of a layer. A hook that is added meanwhile would break the call. Here a user's hook sleeps, so
+    // the enumeration lasts long.
     [Fact]
     public void TheFirstLookAtLayers_WaitsForThePassesThatRun()
     {
@@ -185,7 +185,7 @@ public class ModelConcurrencyTests
                 {
                     act(thread, call);
                 }
-#pragma warning disable CA1031 // whatever is thrown fails the test, on its own thread
+#pragma warning disable CA1031 // any exception on this thread must fail the test
                 catch (Exception failure)
 #pragma warning restore CA1031
                 {

@@ -81,7 +81,7 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal("new", File.ReadAllText(real));
         Assert.Equal([real], Directory.GetFiles(store));
 
-        File.Delete(real);      // a link to what is not there yet
+        File.Delete(real);      // now the link points to a file that does not exist
         Write(Target, "newer");
         Assert.Equal("newer", File.ReadAllText(real));
     }

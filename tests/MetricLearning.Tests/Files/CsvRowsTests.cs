@@ -51,7 +51,7 @@ public sealed class CsvRowsTests : IDisposable
                 var isQuoted = quotes && random.Next(2) == 0 || fields.Length == 1;     // a row of one empty field is an empty line
                 string[] pieces = isQuoted ? [.. letters, .. blanks, .. ends, ",", "\""] : letters;
                 var written = string.Concat(Drawn(random, pieces, random.Next(0, 5)));
-                // Every end of a line is \n within a field.
+                // Within a field, every line ending is read as \n.
                 fields[i] = written.ReplaceLineEndings("\n").Trim();
                 line += written.ReplaceLineEndings("\n").Count(character => character == '\n');
                 if (isQuoted) written = $"\"{written.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
@@ -68,7 +68,7 @@ public sealed class CsvRowsTests : IDisposable
 
         void End()
         {
-            // A \n directly behind a \r would belong to the same end.
+            // A \n directly after a \r would belong to the same line ending.
             var end = ends[random.Next(ends.Length)];
             text.Append(end == "\n" && text.Length > 0 && text[^1] == '\r' ? "\r\n" : end);
             line++;

@@ -80,7 +80,7 @@ public class PartModelTests
         Assert.Equal([2, 64], output.Embedding.shape);
         Assert.All(output.Logits, logits => Assert.Equal([2, 7], logits.shape));
 
-        // b3's second stripe by hand: the branch's map has 9 rows, so rows 3 to 5.
+        // Computes the second stripe of branch b3 by hand. The map of b3 has 9 rows, so the stripe has rows 3 to 5.
         var maps = LayerFeatures.Of(model, images, ["b1", "b2", "b3"]);
         Assert.Equal([2, 512, 5, 2], maps["b1"].shape);
         Assert.Equal([2, 512, 9, 3], maps["b3"].shape);

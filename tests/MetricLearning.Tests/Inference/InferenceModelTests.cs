@@ -192,7 +192,8 @@ public class InferenceModelTests
         ["means and maxima"] = () => new EmbeddingModel(OSNet.X025(), new AverageMaxPooling()),
     };
 
-    /// <summary>A model whose batch norms do something, in evaluation mode.</summary>
+    /// <summary>Sets random statistics, scales and biases, so that batch norms are not the identity. Returns the model in evaluation
+    /// mode.</summary>
     private static T Trained<T>(T model) where T : nn.Module
     {
         random.manual_seed(5);
@@ -221,7 +222,7 @@ public class InferenceModelTests
             Assert.False(embeddings.requires_grad);
             Assert.False(model.training);
             AssertNear(embed(images), embeddings, 1e-5);
-            // One image has weights of its own.
+            // A batch of one image uses weights that are packed for it.
             var first = images.narrow(0, 0, 1);
             AssertNear(embed(first), fast.Embed(first), 1e-5);
         }

@@ -8,7 +8,7 @@ public class ClassSumsTests
 {
     private const int Rows = 11;
 
-    /// <summary>Logits by the kernel, and the same by tensor operations that are written here.</summary>
+    /// <summary>The logits of the kernel, and the same logits by tensor operations that are written here.</summary>
     private static readonly Dictionary<string, (Func<Tensor, OtherLogits> Logits, Func<Tensor, Tensor> Plain)> functions = new()
     {
         ["same"] = (_ => OtherLogits.Same, x => x),
@@ -218,7 +218,7 @@ public class ClassSumsTests
         Gradient.Release();
     }
 
-    /// <summary>The logits with another number in the place of each own one.</summary>
+    /// <summary>Replaces the logit of each row's own class by another number.</summary>
     private static Tensor With(Tensor logits, Tensor places, double own) =>
         logits.scatter(1, places, full_like(places, own, logits.dtype));
 
@@ -227,7 +227,7 @@ public class ClassSumsTests
     private static (Tensor X, Tensor Labels) Scores(int classes, ScalarType type)
     {
         manual_seed(classes);
-        // Not contiguous.
+        // The scores are not contiguous.
         var x = (rand(classes, Rows, type).t() * 2 - 1).detach().requires_grad_();
         return (x, randint(classes, Rows, ScalarType.Int64));
     }

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests computations that divide by a spread on features that do not vary but whose mean is rounded: in floating point, the sum
-/// of seven times 0.1 is not 7 · 0.1.</summary>
+/// <summary>Tests computations that divide by the spread of the features. Here the features are constant, but their computed mean is
+/// rounded: in floating point, the sum of seven times 0.1 is not 7 · 0.1.</summary>
 [LeavesNoTensors]
 public class ConstantFeaturesTests
 {
@@ -20,7 +20,8 @@ public class ConstantFeaturesTests
             var distance = Distance.SignalToNoise.Matrix(x, y);
             Assert.Equal(28, distance.to(ScalarType.Float64).item<double>(), 1e-5);
             Assert.Equal(28, Distance.SignalToNoise.Pairwise(x, y).to(ScalarType.Float64).item<double>(), 1e-5);
-            // By central differences of (x − y − mean)², to which the formula reduces for a constant anchor: 2 (x̃ − ỹ).
+            // For a constant anchor, the formula reduces to the sum of (x − y − mean)². Its gradient is 2 (x̃ − ỹ), where x̃ and ỹ are the
+            // rows without their means. Central differences give the same.
             distance.backward();
             Assert.True(x.grad!.allclose(-2 * (arange(7, type) - 3).unsqueeze(0), 1e-5, 1e-5));
             Gradient.Release();
@@ -62,7 +63,7 @@ public class ConstantFeaturesTests
         {
             var x = full(9, 5, constant, type);
             Assert.Equal(0, loss.Report(x, y, detailed: true).EffectiveRank);
-            // The rows differ by one rounding, as those of a network that has collapsed.
+            // The rows differ by one rounding, as the embeddings of a collapsed network do.
             var rounded = x * (1 + (type == ScalarType.Float32 ? 6e-8 : 1.1e-16) * (randint(0, 2, [9, 5], type) * 2 - 1));
             Assert.Equal(0, loss.Report(rounded, y, detailed: true).EffectiveRank);
         }

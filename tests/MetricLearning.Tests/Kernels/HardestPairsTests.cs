@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class HardestPairsTests
 {
-    // Small integers: their products, their squares and the means of a power of two of them are exact, and many distances are equal.
+    // Small integers. Their products, their squares and their means over a power of two of rows are exact, and many distances are equal.
     private static readonly Gen<(int Rows, int Width, int Classes, int Seed)> cases =
         Gen.Select(Gen.OneOf(Gen.Int[1, 20], Gen.Int[90, 100], Gen.Int[250, 400]), Gen.OneOf(Gen.Int[1, 20], Gen.Int[250, 300]),
             Gen.Int[1, 9],
@@ -78,11 +78,11 @@ public class HardestPairsTests
         mined.Dispose();
     }
 
-    /// <summary>Even if digits cancel in ‖x‖² + ‖y‖² − 2x·y, the search chooses the same pairs as float64, and so does the
-    /// matrix.</summary>
+    /// <summary>Even if digits cancel in ‖x‖² + ‖y‖² − 2x·y, the search and the matrix choose pairs that are as hard as those of
+    /// float64.</summary>
     [Theory]
     [InlineData(8, 2, 0, 1000)]         // far groups of near rows
-    [InlineData(64, 2048, 0, 30)]       // the lesson's batch, with classes that are near twins
+    [InlineData(64, 2048, 0, 30)]       // the batch size of the recipe "lesson", with classes that are near twins
     [InlineData(64, 64, 1e3, 1)]        // all rows far from the origin
     [InlineData(300, 33, 1e5, 100)]
     public void Mine_NearTwinsOfLargeNorm_AreAsHardAsByFloat64(int count, int width, double offset, double norm)

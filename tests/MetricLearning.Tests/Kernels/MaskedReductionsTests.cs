@@ -227,7 +227,7 @@ public class RowSumsTests
         Assert.Single(live.Skip(1).Distinct());
     }
 
-    /// <summary>A mask that keeps about a third of the entries, and none of row 0.</summary>
+    /// <summary>A mask that keeps nothing of row 0. Of each other row it keeps column 0 and about a third of the other entries.</summary>
     private static Tensor Mask(int rows, int columns)
     {
         var mask = rand(rows, columns) < 0.3;

@@ -3,8 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that every hand-written backward pass can be differentiated again, below and above each size at which it takes another
-/// path.</summary>
+/// <summary>Tests that every hand-written backward pass can be differentiated again, for a small batch and for a larger one.</summary>
 [LeavesNoTensors]
 public class SecondDerivativeTests
 {
@@ -74,7 +73,7 @@ public class SecondDerivativeTests
         {
             if (!at.requires_grad) at.requires_grad_();
             var value = function(at);
-            // The weights have many sizes, so that no part of the second derivative cancels.
+            // The weights differ, so that no part of the second derivative cancels.
             var weights = arange(value.numel(), value.dtype).cos().view(value.shape);
             return autograd.grad([(value * weights).sum()], [at], create_graph: differentiable, retain_graph: differentiable)[0];
         }

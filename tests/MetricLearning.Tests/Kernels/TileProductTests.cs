@@ -6,7 +6,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public unsafe class TileProductTests
 {
-    /// <summary>Panels that are full and not, alone and in pairs; rows longer and shorter than a part.</summary>
+    /// <summary>The sizes give full and incomplete panels, alone and in pairs, and rows longer and shorter than a part.</summary>
     private static readonly Gen<(int Rows, int Columns, int Width, int Seed)> cases =
         Gen.Select(Gen.Int[1, 40], Gen.Int[1, 100], Gen.OneOf(Gen.Int[1, 20], Gen.Int[250, 260], Gen.Int[500, 530]), Gen.Int[0, 1_000_000]);
 

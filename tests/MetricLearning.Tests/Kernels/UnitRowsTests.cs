@@ -10,7 +10,8 @@ public class UnitRowsTests
     public void Of_AgreesWithPlainTensors_ToTheSecondGradient(int width) =>
         AgreeToTheSecondGradient(width, x => x / x.norm(1, keepdim: true), UnitRows.Of, 1e-5);
 
-    /// <summary>Two functions of [9, D] give the same values, gradients and gradients of these, to a tolerance in float32.</summary>
+    /// <summary>Tests that two functions of [9, D] agree in values, gradients and second gradients. The last argument is the tolerance in
+    /// float32.</summary>
     internal static void AgreeToTheSecondGradient(int width, Func<Tensor, Tensor> plain, Func<Tensor, Tensor> kernel, double single)
     {
         foreach (var (type, tolerance) in new[] { (ScalarType.Float32, single), (ScalarType.Float64, 1e-13) })

@@ -38,8 +38,8 @@ public class ClassLossTests
         }
     }
 
-    /// <summary>If the other class is at a right angle, the loss is log(1 + exp(−s·own)). The test computes the own logit from
-    /// it.</summary>
+    /// <summary>If the other class is at a right angle, the loss is log(1 + exp(−s·own)). From the loss, the test computes own, the cosine
+    /// of the own class with its margin.</summary>
     [Theory, InlineData(0.3), InlineData(0.5), InlineData(1.2)]
     public void ArcFace_AddsTheMargin_AndFallsAllTheWay(double margin)
     {
@@ -126,7 +126,7 @@ public class ClassLossTests
         foreach (string name in LossTable.ClassLossNames.Select(row => row.Data))
         {
             using var created = LossTable.Create(name);
-            if (created is not ClassLoss { Categories: null } loss) continue; // categories are of the old names
+            if (created is not ClassLoss { Categories: null } loss) continue; // its categories belong to the old class numbers
             var expected = loss.call(x, y).item<double>();
             var rows = (names.unsqueeze(1) * loss.CentersPerClass + arange(loss.CentersPerClass, ScalarType.Int64)).reshape(-1);
             using (no_grad()) loss.Weights.index_copy_(0, rows, loss.Weights.clone());
@@ -290,7 +290,7 @@ public class ClassLossTests
         using var plain = new CosFaceLoss(3, 2, scale: 4) { Reducer = Reducer.Sum };
         using var weighted = new CosFaceLoss(3, 2, scale: 4) { Reducer = Reducer.Sum, Miner = new BatchHardMiner() };
         using (no_grad()) weighted.Weights.copy_(plain.Weights);
-        // Rows 0 and 1 are each other's positives, and row 2 is the nearest negative of both: each occurs twice, row 3 never.
+        // Rows 0 and 1 are each other's positives, and row 2 is the nearest negative of both. These three occur twice, and row 3 never.
         var expected = plain.call(x.narrow(0, 0, 3), y.narrow(0, 0, 3)).item<double>();
         Assert.Equal(expected, weighted.call(x, y).item<double>(), 9);
         using var anchors = new ProxyAnchorLoss(3, 2) { Miner = new BatchHardMiner() };

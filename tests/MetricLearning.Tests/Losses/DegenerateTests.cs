@@ -88,8 +88,8 @@ public class DegenerateTests
         ["too large label"] = name => Assert.Equal(Mined(name, Rows(12), Labels), Mined(name, Rows(12), long.MaxValue - Labels)),
     };
 
-    /// <summary>On logits the 6 features are classes. Two views have no labels, so for them the columns on labels vary the number of
-    /// rows of the second view.</summary>
+    /// <summary>For losses on logits, the 6 features are the classes. Losses of two views take no labels: for them, the columns on labels
+    /// vary the number of rows of the second view.</summary>
     private static readonly Dictionary<string, Action<string>> moduleColumns = new()
     {
         ["0 rows"] = name => Assert.Equal(0, Module(name, Rows(0), zeros(0, ScalarType.Int64))),
@@ -174,7 +174,7 @@ public class DegenerateTests
 
     private static Tensor Rows(long count) => LossTable.Batch().Embeddings.narrow(0, 0, count);
 
-    /// <summary>The value, which is finite and has finite gradients.</summary>
+    /// <summary>Returns the value, and checks that it and its gradients are finite.</summary>
     private static double Loss(string name, Tensor embeddings, Tensor labels)
     {
         using var loss = LossTable.Create(name);

@@ -42,7 +42,7 @@ public class EveryLossTests
         Assert.Empty(Losses.SelectMany(type => Of(type, "forward").Except(Of(type, "call"))));
     }
 
-    /// <summary>A sum adds losses of labels. A loss of two views has a type that does not fit.</summary>
+    /// <summary>A sum adds losses that take labels. The type of a loss of two views does not fit, so the compiler refuses it.</summary>
     [Fact]
     public void ALossOfViews_CannotBePartOfASum() =>
         Assert.DoesNotContain(Losses, type => type.IsSubclassOf(typeof(ViewLoss)) && type.IsAssignableTo(

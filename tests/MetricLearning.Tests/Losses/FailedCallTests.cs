@@ -8,7 +8,8 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class FailedCallTests
 {
-    /// <summary>All losses that a sum can hold. Losses without state pass trivially, and a new loss with state is tested.</summary>
+    /// <summary>All losses that a sum can hold. Losses without state pass trivially, but so a new loss with state is
+    /// tested, too.</summary>
     public static TheoryData<string> Losses => [.. LossTable.Names.Select(row => row.Data), "memory", "matryoshka", "sampled"];
 
     [Theory, MemberData(nameof(Losses))]

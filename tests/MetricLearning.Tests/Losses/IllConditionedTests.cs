@@ -5,18 +5,19 @@ namespace MetricLearning.Tests;
 
 /// <summary>
 /// Tests every loss and miner on batches whose digits cancel, underflow or overflow in float32. All paths (the call, the report, an
-/// existing distance matrix, references) must give the result of float64, or NaN.
+/// existing distance matrix, references) must give the result of float64, or NaN. The test also accepts an infinite value.
 /// </summary>
 /// <remarks>
-/// The bound of a value is backward stability: the value may differ from float64's by no more than float64 itself moves when each entry of
-/// the batch is moved by a few roundings of float32. A path that loses digits that the batch still has exceeds this bound.
+/// The bound of a value is backward stability: the value may differ from float64's only by a small multiple of the change that float64
+/// itself shows when each entry of the batch moves by a few roundings of float32. A path that loses digits that the batch still has exceeds
+/// this bound.
 /// </remarks>
 [LeavesNoTensors]
 public class IllConditionedTests
 {
     private const double Rounding = 1.0 / (1 << 24);
 
-    /// <summary>Rows of <see cref="LossTable.Dimension"/>, 12 of 4 classes, in float32.</summary>
+    /// <summary>Each batch has 12 rows of <see cref="LossTable.Dimension"/> numbers in float32. Their labels have 4 classes.</summary>
     private static readonly Dictionary<string, Func<Tensor>> batches = new()
     {
         ["offset of 1000"] = () => 1000 + Spread(0.2),
@@ -35,7 +36,7 @@ public class IllConditionedTests
     /// <summary>Losses whose value depends on the type of the batch by their definition.</summary>
     private static readonly Dictionary<string, string[]> otherByDefinition = new()
     {
-        // Negatives at a distance of 0 to the rounding of the type are left out.
+        // The loss leaves out negatives whose distance is 0 within the rounding of the type.
         ["ranked list"] = ["offset of 1000", "offset of 1000, to both sides", "offset of 1000000", "near twins"],
         // The hardest cosines are chosen, and a cosine has an absolute error of one rounding.
         ["contrastive online"] = ["offset of 1000", "offset of 1000000"],
@@ -93,7 +94,7 @@ public class IllConditionedTests
         yield return ("with a gradient", Of(loss => loss.call(x.clone().requires_grad_(), y)));
         using (var loss = LossTable.Create(name))
         {
-            // A report computes without a gradient, so it does not change the histogram of this loss.
+            // A report computes without a gradient, so it does not update the histogram of this loss, and its value differs.
             if (loss is not DynamicSoftMarginLoss)
             {
                 yield return ("the report", loss.Report(x, y).Value);
@@ -132,6 +133,6 @@ public class IllConditionedTests
 
     private static Tensor Spread(double deviation) => (LossTable.Random(5, 12, LossTable.Dimension) * deviation).to(ScalarType.Float32);
 
-    /// <summary>Pairs of rows that differ by a thousandth, in different classes and in the same.</summary>
+    /// <summary>Makes pairs of rows that differ by about a thousandth. Some pairs are of one class, others of two.</summary>
     private static Tensor TwinsOf(Tensor x) => cat([x.narrow(0, 0, 6), x.narrow(0, 0, 6) + Spread(0.03).narrow(0, 6, 6)]);
 }

@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class LabelSmoothingCrossEntropyLossTests
 {
-    /// <summary>Logits 2, 1, 0, −1 of a sample of class 0.</summary>
+    /// <summary>The sample is of class 0 and has the logits 2, 1, 0 and −1.</summary>
     [Fact]
     public void PublishedForms()
     {

@@ -122,7 +122,7 @@ public class LossContractTests
         using (no_grad())
             foreach (var (_, parameter) in turned.named_parameters().Where(p => p.parameter.dim() == 2))
                 parameter.copy_(parameter.to(ScalarType.Float64).matmul(turn));
-        // Class vectors are float32, so that turning them rounds.
+        // Class vectors are float32, so turning them rounds.
         Assert.Equal(expected, turned.call(x.matmul(turn), y).item<double>(), LossTable.HasClasses(loss)
             ? 1e-4 * Math.Max(1, Math.Abs(expected)) : 1e-9);
     }
@@ -149,8 +149,8 @@ public class LossContractTests
         else Assert.NotEqual(before, after, 1e-6);
     }
 
-    /// <summary>All losses except P2SGrad. Its published gradient is that of vectors of length 1 without the part that keeps the
-    /// length.</summary>
+    /// <summary>All losses with learned parts except two. The published gradient of P2SGrad is that of vectors of length 1 without the part
+    /// that keeps the length. CircleSoftmaxLoss treats its α as constants and has a test of its own.</summary>
     public static TheoryData<string> Learned => LossTable.Where(loss =>
         loss is not (P2SGradLoss or CircleSoftmaxLoss) && loss.parameters().Any());
 
@@ -164,7 +164,7 @@ public class LossContractTests
         {
             GradientCheck.Run(parameter, moved =>
             {
-                if (!is_grad_enabled()) parameter.copy_(moved); // a difference
+                if (!is_grad_enabled()) parameter.copy_(moved); // only the central differences move it
                 return loss.call(x, y);
             }, gradient: () => parameter.grad!);
         }
@@ -255,7 +255,7 @@ public class LossContractTests
             case var _ when loss is RegularizerLoss || LossTable.HasClasses(loss):
                 Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.True(value > 0));
                 break;
-            case "fastap": // a precision of 1, to rounding
+            case "fastap": // the precision is 1, up to rounding
                 Assert.Equal((0, 0), (oneRow, allDifferent));
                 Assert.Equal(0, oneClass, 12);
                 break;
@@ -267,7 +267,7 @@ public class LossContractTests
                 Assert.Equal((0, 0), (oneRow, allDifferent));
                 Assert.InRange(oneClass, 0.001, 0.99);
                 break;
-            case "weighted": // an anchor is its own positive at distance 10⁻⁶, and no negatives are at distance 0
+            case "weighted": // an anchor is its own positive at distance 10⁻⁶; without negatives, their sum is 0
                 Assert.Equal(Math.Log(2), oneRow, 5);
                 Assert.True(oneClass > Math.Log(2) && allDifferent < Math.Log(2));
                 break;
@@ -275,11 +275,11 @@ public class LossContractTests
                 Assert.Equal(2, oneRow, 5);
                 Assert.True(oneClass > 2 && allDifferent < 2);
                 break;
-            case "triplet hard": // an anchor meets itself: the margin; with negatives [m − d_an]₊
+            case "triplet hard": // without negatives the value is the margin m; without positives it is [m − d_an]₊
                 Assert.Equal((1, 1), (oneRow, oneClass));
                 Assert.InRange(allDifferent, 0, 1);
                 break;
-            case "triplet semi-hard keras": // no negative counts as one at distance 0
+            case "triplet semi-hard keras": // without negatives, d(a,n) is 0
                 Assert.Equal((0, 0), (oneRow, allDifferent));
                 Assert.True(oneClass > 1);
                 break;

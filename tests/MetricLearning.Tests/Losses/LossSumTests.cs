@@ -38,7 +38,7 @@ public class LossSumTests
             Assert.Throws<ArgumentException>(() => result["center"]).Message);
     }
 
-    /// <summary>A module that gives a scalar has one term; the other figures describe its input.</summary>
+    /// <summary>A module that returns a scalar has one term. The other figures describe its input.</summary>
     [Fact]
     public void AModuleOfYours_IsReportedAsOneTerm()
     {
@@ -55,7 +55,8 @@ public class LossSumTests
         Assert.Null(sum.Compute(x.unsqueeze(2), y)["yours"].Report);
     }
 
-    /// <summary>Each wrapper and each loss of logits reports as many terms as the loss alone.</summary>
+    /// <summary>Each wrapper and each loss of logits reports as many terms as the loss alone. MatryoshkaLoss reports the terms of all its
+    /// prefixes.</summary>
     [Fact]
     public void EveryLoss_ReportsItsTerms()
     {
@@ -75,7 +76,7 @@ public class LossSumTests
         Assert.All(first.Parts, part => Assert.True(part.Report!.Active > 1 && part.Report.Anchors == 12));
         Assert.Equal(alone, first["warm-up"].Report);
 
-        // The memory holds 24 rows now: 12 anchors meet 24 columns, their own left out.
+        // The second batch meets 12 rows of the memory and its own 12 rows. The mean counts the distance 0 of each row to itself.
         var memory = (CrossBatchMemory)sum.named_children().Single(child => child.name == "memory").module;
         var (_, rows) = (memory.Count, memory.state_dict()["embeddings"].narrow(0, 0, 12));
         var expected = Distance.Euclidean.Matrix(-x, cat([rows, -x])).sum().item<double>() / (12 * 24);

@@ -125,7 +125,7 @@ internal static class LossTable
     /// <summary>The value of a loss near x. A quantity that the gradient treats as a constant is held at its value at x.</summary>
     public static Func<Tensor, Tensor> Held(MetricLoss loss, Tensor x, Tensor y) => loss switch
     {
-        // ẑ depends on the length of a row only, and the cosines do not: keep the length.
+        // ẑ depends only on the length of a row, and the cosines do not depend on it. So the length is kept, and ẑ is constant.
         AdaFaceLoss => input => loss.call(is_grad_enabled() ? input : input * (x.norm(1, keepdim: true) / input.norm(1, keepdim: true)), y),
         // Each call starts from the same histogram and updates it.
         DynamicSoftMarginLoss { DifferentiateWeights: true } => input =>
@@ -140,7 +140,7 @@ internal static class LossTable
     /// <summary>All losses that do not depend on the order of the batch.</summary>
     public static TheoryData<string> OrderFreeNames => Where(loss => loss is not NPairsLoss);
 
-    /// <summary>Losses with learned vectors for each class, so that labels are numbers from 0 to C − 1.</summary>
+    /// <summary>Losses with learned vectors for each class. Their labels must be numbers from 0 to C − 1.</summary>
     public static TheoryData<string> ClassLossNames => Where(HasClasses);
 
     /// <summary>Losses that look only at whether labels are equal.</summary>
@@ -148,7 +148,7 @@ internal static class LossTable
 
     public static bool HasClasses(MetricLoss loss) => loss is ClassLoss or CenterLoss;
 
-    /// <summary>The loss of a row; learned parts are the same each time.</summary>
+    /// <summary>Creates the loss of a row. Its learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)
     {
         random.manual_seed(7);

@@ -67,7 +67,7 @@ public class LossWrapperTests
         var batches = Enumerable.Range(0, 4).Select(seed => LossTable.Batch(seed)).ToArray();
         for (var step = 0; step < batches.Length; step++)
         {
-            // The ring as a list of rows by place; when it is full, new rows overwrite it from the start.
+            // Lists the rows of the ring by place. When the ring is full, new rows overwrite it from the start.
             var places = Enumerable.Range(0, 12 * (step + 1)).Where(row => row >= 12 * (step + 1) - 20).OrderBy(row => row % 20).ToArray();
             var references = stack([.. places.Select(row => batches[row / 12].Embeddings[row % 12])]);
             var labels = tensor(places.Select(row => batches[row / 12].Labels[row % 12].item<long>()).ToArray());

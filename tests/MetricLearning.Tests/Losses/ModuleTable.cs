@@ -4,7 +4,7 @@ namespace MetricLearning.Tests;
 
 /// <summary>
 /// Lists the losses that are not a <see cref="MetricLoss"/>: losses of logits, losses of two views, and wrappers of another loss. Each is
-/// called with the 12 rows and labels of <see cref="LossTable"/>; a loss of two views gets other rows as its second view, as many as there
+/// called with the 12 rows and labels of <see cref="LossTable"/>. A loss of two views gets other rows as its second view, as many as there
 /// are labels. A new module needs a new row.
 /// </summary>
 internal static class ModuleTable
@@ -39,13 +39,13 @@ internal static class ModuleTable
 
     public static IEnumerable<string> Names => rows.Keys;
 
-    /// <summary>The name of its first argument.</summary>
+    /// <summary>The name of the module's first argument.</summary>
     public static string Argument(string name) => rows[name].Argument;
 
     /// <summary>Whether labels are classes of the logits.</summary>
     public static bool IsOnLogits(string name) => rows[name].Kind == "logits";
 
-    /// <summary>Whether it takes no labels.</summary>
+    /// <summary>Whether the module compares views and takes no labels.</summary>
     public static bool IsOfViews(string name) => rows[name].Kind == TwoViews;
 
     public static nn.Module Create(string name) => rows[name].Create();
@@ -53,8 +53,8 @@ internal static class ModuleTable
     /// <param name="module">A module of the table.</param>
     /// <param name="x">Its input.</param>
     /// <param name="y">Its labels. A loss of two views uses only their number.</param>
-    /// <param name="other">The number of another view. By default the view is drawn from torch's generator, which only one thread may
-    /// use.</param>
+    /// <param name="other">Creates another view from its number. By default the view is drawn from torch's generator, which only one thread
+    /// may use.</param>
     public static Tensor Call(nn.Module module, Tensor x, Tensor y, Func<int, Tensor>? other = null)
     {
         Tensor Other(int seed) => other?.Invoke(seed) ?? LossTable.Random(seed, y.size(0), LossTable.Dimension).to(x.dtype);

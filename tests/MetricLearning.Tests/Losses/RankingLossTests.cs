@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests the losses on smooth ranks and histograms against loops over their formulas.</summary>
+/// <summary>Tests the losses on smooth ranks against loops over their formulas, and the losses on ranks and histograms on perfect
+/// embeddings.</summary>
 [LeavesNoTensors]
 public class RankingLossTests
 {

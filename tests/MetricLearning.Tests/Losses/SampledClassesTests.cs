@@ -140,7 +140,7 @@ public class SampledClassesTests
         }
     }
 
-    /// <summary>Classes in one draw or in both draws move by their own gradients.</summary>
+    /// <summary>The classes that are in one draw or in both draws move, and no others.</summary>
     [Fact]
     public void DrawsThatOverlap_MoveEachClassOnce()
     {

@@ -6,7 +6,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class TripletLossTests
 {
-    /// <summary>x = 0, 1, 1.5, 4 with classes 0, 0, 1, 1 on a line, margin 0.3: computed by hand in the literature survey.</summary>
+    /// <summary>x = 0, 1, 1.5, 4 on a line with the classes 0, 0, 1, 1 and the margin 0.3. The values are computed by hand.</summary>
     [Fact]
     public void FourPointsOnALine()
     {
@@ -25,7 +25,7 @@ public class TripletLossTests
         Assert.Equal(0.325, Of(new TripletLoss { Miner = new SemiHardMiner { Fallback = SemiHardFallback.FarthestNegative } }), 12);
     }
 
-    /// <summary>TensorFlow Addons' documentation: one class, two points.</summary>
+    /// <summary>The examples of TensorFlow Addons' documentation: two points of one class.</summary>
     [Fact]
     public void KerasExamples()
     {
@@ -37,7 +37,7 @@ public class TripletLossTests
         Assert.Equal(2.4142137, semiHard.call(x, y).item<double>(), 6);
     }
 
-    /// <summary>Distances may be negative: the left-out entries must not count as the farthest positive.</summary>
+    /// <summary>Distances may be negative. Then the entries that are left out must not count as the farthest positive.</summary>
     [Fact]
     public void TripletHard_OfNegativeDistances_MatchesANaiveLoop()
     {

@@ -207,7 +207,8 @@ public class TupleLossTests
     {
         using var scope = NewDisposeScope();
         var x = tensor(new double[,] { { 0 }, { 1 }, { 1.5 } });
-        // Gaps 1 − 1.5 = −0.5 and 1 − 0.5 = 0.5; bins of width 1 from −2: each is half on its bin and half on the next.
+        // The gaps are 1 − 1.5 = −0.5 and 1 − 0.5 = 0.5. The bins have width 1 from −2, so each gap counts half in its bin and
+        // half in the next.
         using var loss = new DynamicSoftMarginLoss(bins: 4) { Distance = Distance.Euclidean };
         var weights = (Low: 0.25, High: 0.75);
         Assert.Equal((weights.Low * -0.5 + weights.High * 0.5) / 2, loss.call(x, tensor([0L, 0, 1])).item<double>(), 12);

@@ -14,7 +14,8 @@ internal static partial class XmlDocs
     /// <summary>The summary and the remarks of a type, without those of its base types.</summary>
     public static string Of(Type type) => texts[type.FullName!];
 
-    /// <summary>The sentence on thread safety of a type, or of its nearest base that has one.</summary>
+    /// <summary>The documentation of a type from its sentence on thread safety on, or that of its nearest base that has such a
+    /// sentence.</summary>
     public static string ThreadSafety(Type type)
     {
         const string mark = "Thread safety: ";

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that the kernel and tensor operations compute the same costs. The kernel runs for linear own logits; the same function as
-/// a delegate makes tensor operations compute.</summary>
+/// <summary>Tests that the kernel and tensor operations compute the same costs. If the own logits are a linear function given by numbers,
+/// the kernel computes the costs. If the same function is given as a delegate, tensor operations compute them.</summary>
 [LeavesNoTensors]
 public class ClassCostTests
 {
@@ -131,7 +131,7 @@ public class ClassCostTests
     private static (Tensor X, Tensor Labels, Tensor Weights) Batch(int classes, double spread, ScalarType type)
     {
         manual_seed(classes);
-        // Not contiguous.
+        // The scores are not contiguous.
         var x = (randn(classes, Rows, type).t() * spread).detach().requires_grad_();
         return (x, randint(classes, Rows, ScalarType.Int64), randn(Rows, ScalarType.Float64));
     }

@@ -148,7 +148,7 @@ public class PairBlocksTests
         return (value.item<double>(), leaf.grad!);
     }
 
-    /// <summary>The sum; it accepts sums only.</summary>
+    /// <summary>Computes the sum, and accepts only terms that are sums.</summary>
     private sealed class AsSums : Reducer
     {
         internal override bool TakesSums(bool signed) => true;
@@ -160,7 +160,7 @@ public class PairBlocksTests
         }
     }
 
-    /// <summary>The same number as another reducer, but it asks for each value.</summary>
+    /// <summary>Computes the same number as another reducer, but accepts only terms of single values.</summary>
     private sealed class OneByOne(Reducer reducer) : Reducer
     {
         protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
