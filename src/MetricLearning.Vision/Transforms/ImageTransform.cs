@@ -247,7 +247,9 @@ public sealed class ImageTransform
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var pixels = images;
-        foreach (var step in randomSteps.Skip(single)) pixels = step.ApplyToBatch(pixels, random);
+        foreach (var step in randomSteps.Skip(single))
+            pixels = Returned.Shape(step.ApplyToBatch(pixels, random), step, nameof(ApplyToBatch), pixels.size(0), pixels.size(1),
+                Returned.Any, Returned.Any);
         if (pixels.size(2) != Height || pixels.size(3) != Width) throw WrongSize(pixels.size(2), pixels.size(3), Height, Width);
         var result = normalize.ApplyToBatch(pixels);
         foreach (var step in planeSteps) step.ApplyToBatch(result, random, normalize);

@@ -47,7 +47,9 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     {
         Check(images);
         using var scope = NewDisposeScope();
-        return FeatureMap(layout.Apply(images)).contiguous().MoveToOuterDisposeScope();
+        var map = Returned.Shape(FeatureMap(layout.Apply(images)), this, nameof(FeatureMap), images.size(0), Channels, Returned.Any,
+            Returned.Any);
+        return map.contiguous().MoveToOuterDisposeScope();
     }
 
     /// <summary>Runs the network itself. The caller frees the tensors that are created here, except the result.</summary>

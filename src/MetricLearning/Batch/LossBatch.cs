@@ -96,6 +96,10 @@ public sealed class LossBatch : IDisposable
     /// <summary>The labels of the references, int64 [M]; null if tuples were given instead.</summary>
     public Tensor? ReferenceLabels { get; }
 
+    /// <summary>Takes the distances of rows to themselves from the matrix [N, M]; null if the references are other embeddings.</summary>
+    internal Tensor? OwnDistances(Tensor matrix) => MeetsItself ? matrix.diagonal()
+        : self is null ? null : matrix.gather(1, self.unsqueeze(1));
+
     /// <summary>Whether the references are the batch itself.</summary>
     public bool MeetsItself { get; }
 

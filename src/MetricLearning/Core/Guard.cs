@@ -9,13 +9,27 @@ namespace MetricLearning;
 internal static class Guard
 {
     /// <summary>Requires a floating-point matrix <c>[N, D]</c> with D ≥ 1; N may be 0.</summary>
-    public static void Matrix(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    public static void Matrix(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "", string columns = "D")
     {
-        ArgumentNullException.ThrowIfNull(value, name);
+        Alive(value, name);
         if (value.dim() != 2 || value.size(1) == 0)
-            throw new ArgumentException($"{name} must be [N, D], got {Shape(value)}.", name);
+            throw new ArgumentException($"{name} must be [N, {columns}], got {Shape(value)}.", name);
         if (!value.is_floating_point())
             throw new ArgumentException($"{name} must be floating point, got {value.dtype}.", name);
+    }
+
+    /// <summary>Requires embeddings of the width of a loss.</summary>
+    public static void Width(Tensor embeddings, long width)
+    {
+        if (embeddings.size(1) != width)
+            throw new ArgumentException($"embeddings must be [N, {width}] for this loss, got {Shape(embeddings)}.", nameof(embeddings));
+    }
+
+    /// <summary>Requires a tensor that has not been disposed.</summary>
+    public static void Alive([NotNull] Tensor? value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        ArgumentNullException.ThrowIfNull(value, name);
+        if (value.IsInvalid) throw new ArgumentException($"{name} must be a tensor that is in use, but it has been disposed.", name);
     }
 
     /// <summary>Requires two matrices with the same width, type and device.</summary>
@@ -79,7 +93,7 @@ internal static class Guard
     /// dispose scope.</summary>
     public static Tensor Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")
     {
-        ArgumentNullException.ThrowIfNull(labels, name);
+        Alive(labels, name);
         if (labels.dim() != 1 || labels.size(0) != rows)
             throw new ArgumentException($"{name} must be [{rows}], one label per row, got {Shape(labels)}.", name);
         if (!IsInteger(labels.dtype))
@@ -98,7 +112,8 @@ internal static class Guard
 
     /// <summary>Requires int64 values in [0, count). They are checked only on the CPU: elsewhere the host would have to wait for the
     /// device.</summary>
-    public static unsafe void InRange(Tensor values, long count, [CallerArgumentExpression(nameof(values))] string name = "")
+    public static unsafe void InRange(Tensor values, long count, [CallerArgumentExpression(nameof(values))] string name = "",
+        string reason = "")
     {
         if (values.device_type != TorchSharp.DeviceType.CPU || values.numel() == 0) return;
         using var scope = NewDisposeScope();
@@ -107,7 +122,7 @@ internal static class Guard
         var rows = contiguous.numel();
         for (var row = 0L; row < rows; row++)
             if ((ulong)first[row] >= (ulong)count)
-                throw new ArgumentException($"{name} must be in [0, {count}), got {first[row]} in row {row}.", name);
+                throw new ArgumentException($"{name} must be in [0, {count}){reason}, got {first[row]} in row {row}.", name);
     }
 
     /// <summary>Requires a finite number.</summary>

@@ -70,7 +70,8 @@ public abstract class Distance
         Guard.SameWidth(x, y);
         using var scope = NewDisposeScope();
         var rows = RowMath.Widen(x);
-        return MatrixCore(rows, ReferenceEquals(x, y) ? rows : RowMath.Widen(y)).MoveToOuterDisposeScope();
+        var matrix = MatrixCore(rows, ReferenceEquals(x, y) ? rows : RowMath.Widen(y));
+        return Returned.Shape(matrix, this, nameof(MatrixCore), x.size(0), y.size(0)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Measures the distance of each row of <paramref name="x"/> to the same row of <paramref name="y"/>.</summary>
@@ -82,7 +83,8 @@ public abstract class Distance
     {
         Guard.SameRows(x, y);
         using var scope = NewDisposeScope();
-        return PairwiseCore(RowMath.Widen(x), RowMath.Widen(y)).MoveToOuterDisposeScope();
+        return Returned.Shape(PairwiseCore(RowMath.Widen(x), RowMath.Widen(y)), this, nameof(PairwiseCore), x.size(0))
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Measures the distances of chosen rows of x to chosen rows of y, [K], as exactly as <see cref="Pairwise"/>. The caller has a

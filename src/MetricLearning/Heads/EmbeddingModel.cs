@@ -127,13 +127,14 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// <exception cref="ArgumentNullException">The record is null.</exception>
     /// <exception cref="ArgumentException">The path is null or empty, or the record says another length of the embedding or another
     /// fingerprint than the model has.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void SaveForInference(string path, EmbeddingSpace space)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(space);
         using var scope = NewDisposeScope();
-        var weights = Served(state_dict());
+        var weights = Served(ModuleState.Of(this));
         var whole = space.Agree(new EmbeddingSpace { Fingerprint = EmbeddingSpace.FingerprintOf(weights) });
         if (whole.Layer is null or EmbeddingSpace.EmbeddingLayer) whole = whole.Agree(
             new EmbeddingSpace { Layer = EmbeddingSpace.EmbeddingLayer, Dimension = EmbeddingDimension });

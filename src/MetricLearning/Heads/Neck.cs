@@ -28,9 +28,9 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
     public sealed override Tensor forward(Tensor features)
     {
         Guard.Matrix(features);
-        OutputDimension(features.size(1));
+        var width = OutputDimension(features.size(1));
         using var scope = NewDisposeScope();
-        return Transform(features).MoveToOuterDisposeScope();
+        return Returned.Shape(Transform(features), this, nameof(Transform), features.size(0), width).MoveToOuterDisposeScope();
     }
 
     /// <summary>[N, D] → [N, E]. The caller frees the tensors that are created here, except the result.</summary>

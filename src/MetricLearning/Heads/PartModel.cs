@@ -37,7 +37,9 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
                     + $"eval() first to extract.",
                 nameof(images));
         using var scope = NewDisposeScope();
-        return Parts(images).MoveToOuter(scope);
+        var output = Returned.Value(Parts(images), this);
+        Returned.Shape(output.Embedding, this, nameof(Parts), images.size(0), EmbeddingDimension);
+        return output.MoveToOuter(scope);
     }
 
     /// <summary>Computes only the embeddings, without gradient, as they are compared at test time. The model must be in evaluation

@@ -30,7 +30,7 @@ public abstract class Pooling : nn.Module<Tensor, Tensor>
         if (map.dim() != 4 || map.size(2) == 0 || map.size(3) == 0)
             throw new ArgumentException($"map must be [N, C, h, w], got {Guard.Shape(map)}.", nameof(map));
         using var scope = NewDisposeScope();
-        return Pool(map).MoveToOuterDisposeScope();
+        return Returned.Shape(Pool(map), this, nameof(Pool), map.size(0), OutputDimension(map.size(1))).MoveToOuterDisposeScope();
     }
 
     /// <summary>[N, C, h, w] → [N, D]. The caller frees the tensors that are created here, except the result.</summary>

@@ -32,6 +32,7 @@ public sealed class CenterLoss : MetricLoss
     {
         ArgumentNullException.ThrowIfNull(batch);
         var labels = batch.Labels ?? throw new InvalidOperationException("CenterLoss needs labels, and tuples were given.");
+        Guard.Width(batch.Embeddings, centers.size(1));
         Guard.InRange(labels, centers.size(0));
         var own = centers.to(batch.Embeddings.dtype).index_select(0, labels);
         yield return new(Distance.EuclideanSquared.Pairwise(batch.Embeddings, own), Iota(batch.Rows, own.device));

@@ -104,17 +104,17 @@ public abstract class ClassLoss : MetricLoss
     public Tensor Logits(Tensor embeddings)
     {
         Guard.Matrix(embeddings);
-        RequireWidth(embeddings);
+        Guard.Width(embeddings, Dimension);
         using var scope = NewDisposeScope();
         var x = RowMath.Widen(embeddings);
-        return Score(x, Weights.to(x.dtype)).MoveToOuterDisposeScope();
+        return Returned.Shape(Score(x, Weights.to(x.dtype)), this, nameof(Score), x.size(0), Classes).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     protected sealed override IEnumerable<LossTerm> Terms(LossBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        RequireWidth(batch.Embeddings);
+        Guard.Width(batch.Embeddings, Dimension);
         var labels = batch.RequireLabels(GetName());
         Guard.InRange(labels, Classes);
         RequireSettingsThatFit();
@@ -163,15 +163,26 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>Gives the logits to train with as functions of scores, so that scale and margin need no matrices of their own. Default: the
     /// logits of <see cref="TrainingScores"/>.</summary>
     private protected virtual ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
-        new(TrainingScores(embeddings, weights, labels));
+        new(Returned.Shape(TrainingScores(embeddings, weights, labels), this, nameof(TrainingScores), embeddings.size(0),
+            weights.size(0) * Classes / Weights.size(0)));
 
-    /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
+    /// <summary>Computes the cosine of each embedding and each vector; 0 for rows of zeros.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
+    /// <param name="weights">The vectors [M, D].</param>
+    /// <returns>[N, M].</returns>
     protected static Tensor Cosines(Tensor embeddings, Tensor weights) => RowMath.Cosines(embeddings, weights);
 
-    /// <summary>[N, 1]: the score of each sample's own class.</summary>
+    /// <summary>Takes the score of each sample's own class.</summary>
+    /// <param name="scores">The scores [N, C].</param>
+    /// <param name="labels">The class of each sample, int64 [N].</param>
+    /// <returns>[N, 1].</returns>
     protected static Tensor Own(Tensor scores, Tensor labels) => scores.gather(1, labels.unsqueeze(1));
 
-    /// <summary>Replaces the scores of the own classes by the given ones, [N, 1].</summary>
+    /// <summary>Replaces the scores of the own classes.</summary>
+    /// <param name="scores">The scores [N, C].</param>
+    /// <param name="labels">The class of each sample, int64 [N].</param>
+    /// <param name="own">The new score of each sample's own class, [N, 1].</param>
+    /// <returns>[N, C].</returns>
     protected static Tensor WithOwn(Tensor scores, Tensor labels, Tensor own) => scores.scatter(1, labels.unsqueeze(1), own);
 
     /// <summary>A term with a value for each row of the batch.</summary>
@@ -185,12 +196,5 @@ public abstract class ClassLoss : MetricLoss
         if (batch.Rows == 0) return term;
         using var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
         return term with { Values = term.Values * tuples.Shares(term.Values.dtype).index_select(0, anchors) };
-    }
-
-    private protected void RequireWidth(Tensor embeddings)
-    {
-        if (embeddings.size(1) != Dimension)
-            throw new ArgumentException(
-                $"embeddings must be [N, {Dimension}] for this loss, got {Guard.Shape(embeddings)}.", nameof(embeddings));
     }
 }

@@ -62,11 +62,12 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
 
     private LossOutcome Evaluate(Tensor logits, Tensor labels, LossBatches batches)
     {
-        Guard.Matrix(logits);
+        Guard.Matrix(logits, columns: "C");
         ArgumentNullException.ThrowIfNull(labels);
         var batch = batches.Of(logits, ClassesOf(logits, labels));
         if (batch.Rows == 0) return new(RowMath.NaNWhereNotFinite(batch.Embeddings), [], batch, Distance.Euclidean);
-        var values = Costs(batch.Embeddings, labels.dim() == 1 ? batch.Labels! : labels.to(logits.device));
+        var values = Returned.Shape(Costs(batch.Embeddings, labels.dim() == 1 ? batch.Labels! : labels.to(logits.device)), this,
+            nameof(Costs), batch.Rows);
         LossTerm term = new(values, Iota(batch.Rows, values.device));
         return new(Reducer.Reduce(term, batch), [term], batch, Distance.Euclidean);
     }

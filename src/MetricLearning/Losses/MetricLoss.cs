@@ -70,7 +70,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     {
         using var scope = NewDisposeScope();
         using var batch = new LossBatch(embeddings, labels) { WantsEachValue = true };
-        var terms = StateChanges.During(() => Terms(batch).Where(term => term.Values.numel() > 0).ToArray());
+        var terms = StateChanges.During(() => Checked(batch).Where(term => term.Values.numel() > 0).ToArray());
         var tensors = terms.SelectMany(term => new[] { term.Values, term.Anchors, term.Divisor }).OfType<Tensor>();
         foreach (var tensor in tensors.Distinct(ReferenceEqualityComparer.Instance).Cast<Tensor>()) tensor.MoveToOuterDisposeScope();
         return terms;
@@ -98,10 +98,24 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>Computes the values of the loss before they are reduced. The caller frees the tensors that are created here.</summary>
     protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
 
+    /// <summary>Computes the terms, and requires that their tensors fit each other.</summary>
+    private IEnumerable<LossTerm> Checked(LossBatch batch)
+    {
+        foreach (var term in Returned.Value(Terms(batch), this))
+        {
+            if (Returned.Value(term.Values, this, nameof(Terms)) is var values && values.dim() > 1)
+                throw Returned.Wrong(this, nameof(Terms), "values [K] or a scalar", Guard.Shape(values));
+            if (term.Anchors is { } anchors && (values.dim() == 0 || anchors.dim() != 1 || anchors.size(0) != values.size(0)))
+                throw Returned.Wrong(this, nameof(Terms), $"an anchor for each of the values {Guard.Shape(values)}", Guard.Shape(anchors));
+            if (term.Divisor is { } divisor) Returned.Shape(divisor, this, $"{nameof(Terms)}' {nameof(term.Divisor)}");
+            yield return term;
+        }
+    }
+
     /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>
     internal LossOutcome Evaluate(LossBatch batch) => StateChanges.During(() =>
     {
-        LossTerm[] terms = [.. Terms(batch)];
+        LossTerm[] terms = [.. Checked(batch)];
         return new LossOutcome(Reduce(batch, terms), terms, batch, ReportDistance);
     });
 

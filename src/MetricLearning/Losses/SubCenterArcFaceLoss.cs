@@ -44,7 +44,7 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
         using var batch = new LossBatch(embeddings, labels);
         Guard.InRange(batch.Labels!, Classes, nameof(labels));
         Guard.Within(degrees, 0, 180);
-        RequireWidth(embeddings);
+        Guard.Width(embeddings, Dimension);
         var x = RowMath.Unit(batch.Embeddings);
         var centers = RowMath.Unit(Weights.to(x.dtype)).view(Classes, CentersPerClass, Dimension);
         var cosines = centers.index_select(0, batch.Labels!).matmul(x.unsqueeze(2)).squeeze(2);

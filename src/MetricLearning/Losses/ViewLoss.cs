@@ -23,7 +23,7 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
         var (first, second) = views;
         RequireViews(first, second);
         using var scope = NewDisposeScope();
-        return Compare(RowMath.Widen(first), RowMath.Widen(second)).MoveToOuterDisposeScope();
+        return Returned.Shape(Compare(RowMath.Widen(first), RowMath.Widen(second)), this, nameof(Compare)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Computes the loss of two views.</summary>

@@ -88,7 +88,7 @@ public abstract class Miner
             throw new ArgumentException($"distances must be [{candidates.Rows}, {candidates.Columns}], got {Guard.Shape(distances)}.",
                 nameof(distances));
         if (candidates.Rows == 0 || candidates.Columns == 0) return candidates;
-        return WithoutGradient(candidates, () => MineCore(distances.detach(), candidates));
+        return WithoutGradient(candidates, () => Fitting(MineCore(distances.detach(), candidates), candidates, nameof(MineCore)));
     }
 
     /// <summary>Picks tuples of a batch from the distances that all its losses and miners share.</summary>
@@ -110,6 +110,14 @@ public abstract class Miner
     private protected Distance? RequireAllowed(Distance? distance, string name = nameof(Distance)) =>
         allowed is null || allowed.Permits(distance) ? distance
             : throw new ArgumentException($"{name} must be {allowed}, got {distance?.ToString() ?? "null"}.", name);
+
+    /// <summary>Requires that an override returned tuples over the rows and columns of the candidates.</summary>
+    /// <exception cref="InvalidOperationException">The tuples are null or of another size.</exception>
+    internal Tuples Fitting(Tuples? mined, Pairs candidates, string member) =>
+        Returned.Value(mined, this, member) is { } tuples && tuples.Rows == candidates.Rows && tuples.Columns == candidates.Columns
+            ? tuples
+            : throw Returned.Wrong(this, member, $"tuples over {candidates.Rows} rows and {candidates.Columns} columns",
+                $"{mined!.Rows} and {mined.Columns}");
 
     /// <summary>Runs a search without gradient and frees every tensor that it makes, except the tuples.</summary>
     private protected static Tuples WithoutGradient(Pairs candidates, Func<Tuples> search)

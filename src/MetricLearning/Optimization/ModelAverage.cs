@@ -42,7 +42,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         if (!(decay is >= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(decay), decay, "decay must be in [0, 1).");
         (this.model, Decay, WarmUpGamma) = (model, decay, Guard.Positive(warmUpGamma));
         WarmUpPower = warmUpPower is { } power ? Guard.Positive(power, nameof(warmUpPower)) : null;
-        averages = Copies(model.state_dict());
+        averages = Copies(ModuleState.Of(model));
     }
 
     /// <summary>d, the decay.</summary>
@@ -71,13 +71,14 @@ public sealed class ModelAverage : ITrainingState, IDisposable
 
     /// <summary>Takes the model's weights into the average. Call it after each step of the optimizer.</summary>
     /// <exception cref="InvalidOperationException">The average is in use, so the model does not have its own weights.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed.</exception>
     public void Update()
     {
         if (inUse is not null) throw new InvalidOperationException("The average is in use: end its scope before the next update.");
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var rest = 1 - DecayAt(Updates + 1);
-        foreach (var (name, value) in model.state_dict())
+        foreach (var (name, value) in ModuleState.Of(model, averages.Count))
         {
             var average = averages[name];
             if (average.is_floating_point() && rest < 1) average.add_(value.detach() - average, S(rest));

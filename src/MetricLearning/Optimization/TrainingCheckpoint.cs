@@ -42,6 +42,7 @@ public sealed class TrainingCheckpoint
     private const string RandomKey = Random + ".torch";    // so no part may be named "rng"
     private readonly Stopwatch unsaved = Stopwatch.StartNew();
     private readonly Dictionary<string, nn.Module> modules = [];
+    private readonly Dictionary<string, int> stateCounts = [];
     private readonly Dictionary<string, OptimizerHelper> optimizers = [];
     private readonly Dictionary<string, LearningRateSchedule> schedules = [];
     private readonly Dictionary<string, Sampler> samplers = [];
@@ -73,7 +74,12 @@ public sealed class TrainingCheckpoint
     /// <param name="module">The module.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
-    public void Add(string name, nn.Module module) => Add(modules, name, module);
+    public void Add(string name, nn.Module module)
+    {
+        Add(modules, name, module);
+        using var scope = NewDisposeScope();
+        stateCounts.Add(name, module.state_dict().Count);
+    }
 
     /// <summary>Adds an optimizer: its settings, and the state that it keeps for each parameter.</summary>
     /// <param name="name">The name, unique in this checkpoint, without dots.</param>
@@ -121,6 +127,7 @@ public sealed class TrainingCheckpoint
     /// <exception cref="ArgumentException">The path is null or empty, a history or a note is null, or a tensor is of a type that the file
     /// cannot hold. The old file is as it was.</exception>
     /// <exception cref="InvalidOperationException">A part is at a moment that cannot be saved. The old file is as it was.</exception>
+    /// <exception cref="ObjectDisposedException">A module has been disposed. The old file is as it was.</exception>
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -136,6 +143,7 @@ public sealed class TrainingCheckpoint
     /// written.</exception>
     /// <exception cref="ArgumentException">As for <see cref="Save(string)"/>.</exception>
     /// <exception cref="InvalidOperationException">A part is at a moment that cannot be saved.</exception>
+    /// <exception cref="ObjectDisposedException">A module has been disposed. The old files are as they were.</exception>
     public bool SaveLastAndBest(string folder, double score, bool lowerIsBetter = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -225,7 +233,7 @@ public sealed class TrainingCheckpoint
         using var scope = NewDisposeScope();
         var tensors = new Dictionary<string, Tensor>();
         foreach (var (name, module) in modules)
-            foreach (var (key, value) in module.state_dict()) tensors.Add($"{name}.{key}", value);
+            foreach (var (key, value) in ModuleState.Of(module, stateCounts[name])) tensors.Add($"{name}.{key}", value);
         foreach (var (name, optimizer) in optimizers) AddTensors(name, optimizer, tensors);
         foreach (var (name, part) in states)
             foreach (var (key, value) in part.StateTensors) tensors.Add($"{name}.{key}", value);

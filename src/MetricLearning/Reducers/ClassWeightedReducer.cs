@@ -22,7 +22,7 @@ internal sealed class ClassWeightedReducer : Reducer
             "The values of this loss do not belong to rows, so they have no class.");
         var labels = batch.Labels ?? throw new InvalidOperationException(
             "The tuples were given without labels, so the anchors have no class.");
-        Guard.InRange(labels, weights.Length);
+        Guard.InRange(labels, weights.Length, reason: $", because the reducer has weights for {weights.Length} classes");
         var byClass = tensor(weights, term.Values.dtype, term.Values.device);
         return term.Mean((term.Values * byClass.index_select(0, labels.index_select(0, anchors))).sum());
     }

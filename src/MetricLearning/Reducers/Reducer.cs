@@ -69,7 +69,8 @@ public abstract class Reducer
         ArgumentNullException.ThrowIfNull(term.Values, nameof(term));
         ArgumentNullException.ThrowIfNull(batch);
         using var scope = NewDisposeScope();
-        return (term.Values.dim() == 0 ? term.Values.alias() : ReduceCore(term, batch)).MoveToOuterDisposeScope();
+        return (term.Values.dim() == 0 ? term.Values.alias() : Returned.Shape(ReduceCore(term, batch), this, nameof(ReduceCore)))
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Whether a term of sums (<see cref="LossTerm.Counts"/>) gives the same number as the values that were summed.</summary>

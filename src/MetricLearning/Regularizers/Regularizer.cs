@@ -51,7 +51,7 @@ public abstract class Regularizer
         if (vectors.size(0) == 0)
             throw new ArgumentException($"vectors must be [R, D] with R at least 1, got {Guard.Shape(vectors)}.", nameof(vectors));
         using var scope = NewDisposeScope();
-        return PenaltyCore(RowMath.Widen(vectors)).MoveToOuterDisposeScope();
+        return Returned.Shape(PenaltyCore(RowMath.Widen(vectors)), this, nameof(PenaltyCore)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Computes the penalty: [R, D], R at least 1 → scalar. The caller frees tensors that are created here.</summary>

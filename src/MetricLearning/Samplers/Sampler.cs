@@ -87,7 +87,8 @@ public abstract class Sampler : IEnumerable<long>
     /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     public virtual int CountIn(int epoch)
     {
-        if (lastCount is not { } known || known.Epoch != epoch) lastCount = known = new EpochCount(epoch, Draw(epoch).Length);
+        if (lastCount is not { } known || known.Epoch != epoch)
+            lastCount = known = new EpochCount(epoch, Returned.Value(Draw(epoch), this).Length);
         return known.Count;
     }
 
@@ -198,7 +199,7 @@ public abstract class Sampler : IEnumerable<long>
 
     private long[] Begin(int epoch)
     {
-        var indices = Draw(epoch);
+        var indices = Returned.Value(Draw(epoch), this);
         lastCount = new EpochCount(epoch, indices.Length);
         if (indices.Length == 0) state = new SamplerState(epoch + 1, 0);
         return indices;

@@ -76,10 +76,11 @@ public class LossSumTests
         Assert.All(first.Parts, part => Assert.True(part.Report!.Active > 1 && part.Report.Anchors == 12));
         Assert.Equal(alone, first["warm-up"].Report);
 
-        // The second batch meets 12 rows of the memory and its own 12 rows. The mean counts the distance 0 of each row to itself.
+        // The second batch meets 12 rows of the memory and its own 12 rows. The mean leaves out the distance of each row to itself.
         var memory = (CrossBatchMemory)sum.named_children().Single(child => child.name == "memory").module;
-        var (_, rows) = (memory.Count, memory.state_dict()["embeddings"].narrow(0, 0, 12));
-        var expected = Distance.Euclidean.Matrix(-x, cat([rows, -x])).sum().item<double>() / (12 * 24);
+        var rows = memory.state_dict()["embeddings"].narrow(0, 0, 12);
+        var (others, own) = (Distance.Euclidean.Matrix(-x, rows), Distance.Euclidean.Matrix(-x, -x));
+        var expected = (others.sum() + own.sum() - own.diagonal().sum()).item<double>() / (12 * 23);
         var second = sum.Compute(-x, y, detailed: true)["memory"].Report!;
         Assert.Equal((12, 12), (second.Anchors, second.Terms));
         Assert.Equal(expected, second.MeanDistance!.Value, 10);

@@ -99,6 +99,59 @@ public class SeededMinerTests
             () => new UniformHistogramMiner(bins: 0)).Message);
     }
 
+    /// <summary>All miners that draw, each with settings under which it draws from the batch.</summary>
+    private static readonly Dictionary<string, Func<ulong, SeededMiner>> drawing = new()
+    {
+        [nameof(TripletMarginMiner)] = seed => new TripletMarginMiner(0.5) { Cap = 7, Seed = seed },
+        [nameof(DistanceWeightedMiner)] = seed => new DistanceWeightedMiner(dimension: 5) { Seed = seed },
+        [nameof(RandomTripletsMiner)] = seed => new RandomTripletsMiner(1) { Seed = seed },
+        [nameof(UniformHistogramMiner)] = seed => new UniformHistogramMiner(4, 2, 2) { Seed = seed },
+    };
+
+    [Fact]
+    public void EveryMinerThatDraws_ResumesFromACheckpoint()
+    {
+        using var scope = NewDisposeScope();
+        var types = typeof(Miner).Assembly.GetExportedTypes().Where(type => type.IsSubclassOf(typeof(SeededMiner)));
+        Assert.Equal(types.Select(type => type.Name).Order(), drawing.Keys.Order());
+        var (d, pairs) = Batch();
+        var path = Path.GetTempFileName();
+        try
+        {
+            foreach (var make in drawing.Values)
+            {
+                const ulong Seed = ulong.MaxValue - 2;
+                var (first, other) = (make(Seed), make(Seed));
+                for (var call = 0; call < 3; call++) first.Mine(d, pairs);
+                In(first).Save(path);
+                var next = Drawn(first.Mine(d, pairs));
+                Assert.NotEqual(next, Drawn(other.Mine(d, pairs)));
+                In(other).Load(path);
+                Assert.Equal((3, next), (other.Calls, Drawn(other.Mine(d, pairs))));
+                Assert.Contains($"the seed {Seed} was saved",
+                    Assert.Throws<InvalidDataException>(() => In(make(1)).Load(path)).Message);
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+
+        static TrainingCheckpoint In(SeededMiner miner)
+        {
+            var checkpoint = new TrainingCheckpoint();
+            checkpoint.Add("miner", miner);
+            return checkpoint;
+        }
+
+        static string Drawn(Tuples tuples)
+        {
+            var (positives, negatives) = (tuples.PositivePairs(), tuples.NegativePairs());
+            return string.Join(' ', new[] { positives.Rows, positives.Columns, negatives.Rows, negatives.Columns }
+                .SelectMany(places => places.data<long>().ToArray()));
+        }
+    }
+
     private static (Tensor Distances, Pairs Pairs) Batch()
     {
         var x = LossTable.Random(8, 16, 5);

@@ -125,7 +125,9 @@ public abstract class SnippetContext
         protected LossSum losses = null!;
         protected LossSumResult result = null!;
         protected ModelOutput output = null!;
-        protected int step;
+        protected int step, epochs;
+
+        protected void TrainEpoch() => throw new NotSupportedException();
 
         protected double Evaluate() => throw new NotSupportedException();
     }

@@ -75,8 +75,8 @@ internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, 
     private Tensor MeanDistance(LossBatch batch)
     {
         var matrix = batch.Distances(Distance).Matrix;
-        return batch.MeetsItself
-            ? (matrix.sum() - matrix.diagonal().sum()) / S(Math.Max(1, batch.Rows * (batch.Rows - 1)))
+        return batch.OwnDistances(matrix) is { } own
+            ? (matrix.sum() - own.sum()) / S(Math.Max(1, matrix.numel() - batch.Rows))
             : matrix.sum() / S(Math.Max(1, matrix.numel()));
     }
 
