@@ -90,9 +90,12 @@ public sealed record KMeans
         for (; iterations < MaxIterations && !settled; iterations++)
         {
             using var step = NewDisposeScope();
+            var before = assigned.ToArray();
             var moved = Update(rows, assigned, nearest);
             var (next, distances) = search.Assign(moved);
-            settled = next.AsSpan().SequenceEqual(assigned);
+            // Rows that Update moved into empty clusters may return, because another center is equal. Then the iterations would repeat.
+            settled = next.AsSpan().SequenceEqual(assigned)
+                || (next.AsSpan().SequenceEqual(before) && distances.AsSpan().SequenceEqual(nearest));
             (assigned, nearest) = (next, distances);
             centers.copy_(moved);
             progress.Report((iterations + 1) / passes);

@@ -6,11 +6,15 @@ namespace MetricLearning;
 /// <remarks>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</remarks>
 public sealed class KMeansResult : IDisposable
 {
-    internal KMeansResult(Tensor centers, IReadOnlyList<long> assignments, double inertia, int iterations, bool converged) =>
-        (Centers, Assignments, Inertia, Iterations, Converged) = (centers, assignments, inertia, iterations, converged);
+    private readonly Tensor centers;
 
-    /// <summary>float64 [k, D], on the device of the features.</summary>
-    public Tensor Centers { get; }
+    internal KMeansResult(Tensor centers, IReadOnlyList<long> assignments, double inertia, int iterations, bool converged) =>
+        (this.centers, Assignments, Inertia, Iterations, Converged) = (centers, assignments, inertia, iterations, converged);
+
+    /// <summary>float64 [k, D], on the device of the features. If the features have fewer different rows than clusters, some centers are
+    /// equal, and all but one of them have no rows.</summary>
+    /// <exception cref="ObjectDisposedException">The result has been disposed.</exception>
+    public Tensor Centers => Guard.Owned(centers, this);
 
     /// <summary>The cluster of each row, from 0: what <see cref="ClusterAgreement"/> compares with labels.</summary>
     public IReadOnlyList<long> Assignments { get; }
@@ -25,5 +29,5 @@ public sealed class KMeansResult : IDisposable
     public bool Converged { get; }
 
     /// <summary>Frees the centers.</summary>
-    public void Dispose() => Centers.Dispose();
+    public void Dispose() => centers.Dispose();
 }

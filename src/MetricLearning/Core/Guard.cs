@@ -32,6 +32,14 @@ internal static class Guard
         if (value.IsInvalid) throw new ArgumentException($"{name} must be a tensor that is in use, but it has been disposed.", name);
     }
 
+    /// <summary>Requires that the owner of a tensor has not been disposed. Memory of a disposed tensor must not be read.</summary>
+    /// <returns>The tensor.</returns>
+    public static Tensor Owned(Tensor tensor, object owner)
+    {
+        ObjectDisposedException.ThrowIf(tensor.IsInvalid, owner);
+        return tensor;
+    }
+
     /// <summary>Requires two matrices with the same width, type and device.</summary>
     public static void SameWidth(Tensor x, Tensor y,
         [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")

@@ -22,6 +22,8 @@ public sealed class EmbeddingSet : IDisposable
 {
     private const string FeaturesName = "feat", IdentitiesName = "pid", CamerasName = "cam";
 
+    private readonly Tensor features;
+
     /// <summary>Makes a set from a tensor of features and takes ownership of the tensor.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
     /// <param name="identities">The identity of each row, N of them.</param>
@@ -33,8 +35,8 @@ public sealed class EmbeddingSet : IDisposable
         Guard.Matrix(features);
         Identities = Column(features, Guard.NotNull(identities), nameof(identities));
         Cameras = cameras is null ? null : Column(features, cameras, nameof(cameras));
-        Features = features.detach().DetachFromDisposeScope();
-        if (!ReferenceEquals(Features, features)) features.Dispose();
+        this.features = features.detach().DetachFromDisposeScope();
+        if (!ReferenceEquals(this.features, features)) features.Dispose();
     }
 
     /// <inheritdoc cref="EmbeddingSet(Tensor, IEnumerable{long}, IEnumerable{long})"/>
@@ -64,7 +66,8 @@ public sealed class EmbeddingSet : IDisposable
     }
 
     /// <summary>[N, D], without gradient.</summary>
-    public Tensor Features { get; }
+    /// <exception cref="ObjectDisposedException">The set has been disposed.</exception>
+    public Tensor Features => Guard.Owned(features, this);
 
     /// <summary>The identity of each row.</summary>
     public IReadOnlyList<long> Identities { get; }
@@ -204,7 +207,7 @@ public sealed class EmbeddingSet : IDisposable
     });
 
     /// <summary>Frees the features.</summary>
-    public void Dispose() => Features.Dispose();
+    public void Dispose() => features.Dispose();
 
     private static EmbeddingSet Copy<T>(float[] values, long rows, long dimension, IEnumerable<T> identities, IEnumerable<T>? cameras)
         where T : struct, IBinaryInteger<T>

@@ -40,11 +40,13 @@ public sealed class RerankedDistances : IDisposable
     /// <param name="count">The number of queries.</param>
     /// <returns>float64 [count, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There are no such queries.</exception>
+    /// <exception cref="ObjectDisposedException">It has been disposed, or its dispose scope has ended.</exception>
     public Tensor Rows(int first, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Queries - first);
+        RequireInUse();
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         return rows(first, count).MoveToOuterDisposeScope();
@@ -56,6 +58,7 @@ public sealed class RerankedDistances : IDisposable
     /// <param name="cancellationToken">Cancels the call; it is checked after each block of rows.</param>
     /// <returns>[Q, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The type is not floating point.</exception>
+    /// <exception cref="ObjectDisposedException">It has been disposed, or its dispose scope has ended.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public Tensor Matrix(ScalarType type = ScalarType.Float32, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
@@ -85,7 +88,16 @@ public sealed class RerankedDistances : IDisposable
     }
 
     /// <summary>The same distances, for ranking.</summary>
-    internal ScoreSource Scores() => scores is null ? RowScores.Of(this) : scores();
+    internal ScoreSource Scores()
+    {
+        RequireInUse();
+        return scores is null ? RowScores.Of(this) : scores();
+    }
+
+    private void RequireInUse()
+    {
+        foreach (var tensor in held) Guard.Owned(tensor, this);
+    }
 
     internal RerankedDistances MoveToOuterDisposeScope()
     {

@@ -124,6 +124,8 @@ public sealed record RetrievalEvaluator
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that a set does not have, no protocol is set
     /// and only one side has cameras, or a distance is not finite; the message names its place.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Reranking"/> is set. It needs features: re-rank them first, and give the
+    /// matrix to an evaluator that has no re-ranker.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
@@ -133,7 +135,7 @@ public sealed record RetrievalEvaluator
         var call = CallProgress.Begin(progress, cancellationToken);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var input = EvaluationInput.Of(distances, Protocol, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
+        var input = Given(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
         var report = Evaluate(input, call);
         call.Done();
         return report;
@@ -216,6 +218,8 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that a set does not have, no protocol is set
     /// and only one side has cameras, or a distance is not finite; the message names its place.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Reranking"/> is set. It needs features: re-rank them first, and give the
+    /// matrix to an evaluator that has no re-ranker.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public IReadOnlyList<RankedList> Rank(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, int? topK = null,
@@ -224,7 +228,7 @@ public sealed record RetrievalEvaluator
         var call = CallProgress.Begin(progress, cancellationToken);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var input = EvaluationInput.Of(distances, Protocol, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
+        var input = Given(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
         var lists = Rank(input, topK, call);
         call.Done();
         return lists;
@@ -295,6 +299,13 @@ public sealed record RetrievalEvaluator
             if (found.Skipped == SkipReason.None) single?.Add(query, found.List!.Value, cmc);
         }
     }
+
+    /// <summary>The checked input of a matrix of distances.</summary>
+    private EvaluationInput Given(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
+        IReadOnlyList<long>? queryCameras, IReadOnlyList<long>? galleryCameras) => Reranking is null
+        ? EvaluationInput.Of(distances, Protocol, queryIdentities, galleryIdentities, queryCameras, galleryCameras)
+        : throw new InvalidOperationException($"{nameof(Reranking)} needs features, but a matrix of distances was given. Evaluate the sets; "
+            + "or re-rank them, and give the matrix to an evaluator that has no re-ranker.");
 
     /// <summary>The checked input of two sets, re-ranked if <see cref="Reranking"/> is set.</summary>
     /// <param name="query">Q queries.</param>

@@ -76,6 +76,19 @@ public class ClusteringTests
     }
 
     [Fact]
+    public void KMeans_WithFewerDifferentRowsThanClusters_Settles()
+    {
+        using var scope = NewDisposeScope();
+        var distinct = rand(20, 3);
+        using var result = new KMeans(25, seed: 2).Fit(distinct.repeat(30, 1));
+        Assert.True(result.Converged);
+        Assert.InRange(result.Iterations, 1, 5);
+        Assert.Equal(0, result.Inertia, 1e-12);
+        Assert.Equal(20, result.Assignments.Distinct().Count());
+        Assert.True(result.Centers.isfinite().all().item<bool>());
+    }
+
+    [Fact]
     public void KMeans_RefusesFewerRowsThanClusters()
     {
         using var features = zeros(2, 3);
@@ -84,7 +97,7 @@ public class ClusteringTests
     }
 
     [Fact]
-    public void EffectiveDimension_CountTheAxesThatAreUsed()
+    public void EffectiveDimension_CountsTheAxesThatAreUsed()
     {
         using var scope = NewDisposeScope();
         var features = tensor(new float[] { 3, 0, 0, 5, -3, 0, 0, 5, 0, 1, 0, 5, 0, -1, 0, 5 }).view(4, 4);      // variances 18 : 2 : 0 : 0

@@ -58,6 +58,7 @@ public sealed class CameraNormalization : IDisposable
     /// embeddings cannot be compared with it.</returns>
     /// <exception cref="ArgumentException">The set has no cameras, a camera was not fitted, or the width or the embedding space differs
     /// from those that were fitted.</exception>
+    /// <exception cref="ObjectDisposedException">It has been disposed.</exception>
     public EmbeddingSet Apply(EmbeddingSet set, bool scale = false)
     {
         ArgumentNullException.ThrowIfNull(set);
@@ -71,7 +72,7 @@ public sealed class CameraNormalization : IDisposable
             if (!cameras.TryGetValue(camera, out var fitted))
                 throw new ArgumentException($"Camera {camera} was not among those fitted ({string.Join(", ", cameras.Keys)}).",
                     nameof(set));
-            var rows = Rows(set, camera) - fitted.Mean.to(set.Features.device);
+            var rows = Rows(set, camera) - Guard.Owned(fitted.Mean, this).to(set.Features.device);
             if (scale) rows.div_(fitted.Deviation.to(set.Features.device));
             result.index_copy_(0, Places(set, camera), rows.to(result.dtype));
         }

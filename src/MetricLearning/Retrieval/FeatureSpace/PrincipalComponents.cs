@@ -70,6 +70,7 @@ public sealed class PrincipalComponents : IDisposable
     /// <returns>A set [N, count] of the same type, which the caller disposes. Its <see cref="EmbeddingSet.Space"/> is not known: the
     /// model's own embeddings cannot be compared with it.</returns>
     /// <exception cref="ArgumentException">The width or the embedding space differs from that of the fitted set.</exception>
+    /// <exception cref="ObjectDisposedException">It has been disposed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">ε is not finite, or less than 0.</exception>
     /// <exception cref="InvalidOperationException">A component has almost no variance (at most 1e-12 of that of the first), whitening is
     /// asked for, and ε is 0.</exception>
@@ -77,7 +78,7 @@ public sealed class PrincipalComponents : IDisposable
     {
         ArgumentNullException.ThrowIfNull(set);
         Guard.NotNegative(epsilon);
-        if (set.Features.size(1) != mean.size(0))
+        if (set.Features.size(1) != Guard.Owned(mean, this).size(0))
             throw new ArgumentException($"features must be [N, {mean.size(0)}], got {Guard.Shape(set.Features)}.", nameof(set));
         EmbeddingSpace.RequireSame(space, set.Space, "the fitted set", nameof(set));
         using var scope = NewDisposeScope();
