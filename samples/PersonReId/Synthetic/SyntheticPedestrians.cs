@@ -22,18 +22,30 @@ internal sealed record SyntheticPedestrians
     /// <summary>The number of images of the dataset.</summary>
     public int Count => Plan().Count;
 
-    /// <summary>Draws all images into a folder, and replaces an earlier dataset there.</summary>
+    /// <summary>Draws all images into a folder. An earlier dataset there is replaced if this program drew it. The images appear there
+    /// when all of them are drawn, so a dataset of which a part is missing never looks whole.</summary>
     /// <param name="folder">The folder of the dataset.</param>
     /// <param name="progress">Gets the number of images done after each image, from any thread.</param>
-    /// <param name="cancellationToken">Stops the drawing.</param>
+    /// <param name="cancellationToken">Stops the drawing. The earlier dataset stays.</param>
+    /// <exception cref="UserErrorException">The folder holds images that this program did not draw.</exception>
     public void DrawTo(string folder, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
-        foreach (var name in new[] { "bounding_box_train", "query", "bounding_box_test" })
+        var drawn = new DrawnFolder(folder);
+        drawn.CheckOwn();
+        var unfinished = drawn.Begin();
+        try
         {
-            var path = Path.Combine(folder, name);
-            if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
-            Directory.CreateDirectory(path);
+            Draw(unfinished, progress, cancellationToken);
+            drawn.Replace(unfinished, this);
         }
+        finally
+        {
+            if (Directory.Exists(unfinished)) Directory.Delete(unfinished, recursive: true);
+        }
+    }
+
+    private void Draw(string folder, IProgress<int>? progress, CancellationToken cancellationToken)
+    {
         var cameras = Enumerable.Range(1, Cameras).Select(number => new Camera(number, Seed)).ToArray();
         try
         {
