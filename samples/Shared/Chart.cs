@@ -25,16 +25,16 @@ internal sealed class Chart
     /// <summary>Lines or filled areas over one pair of axes.</summary>
     public string Lines(string description, params IReadOnlyList<Series> series)
     {
-        var points = series.SelectMany(s => s.Points).Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).ToList();
-        if (points.Count == 0) return "";
+        series = [.. series.Select(s => s with { Points = [.. s.Points.Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y))] })
+            .Where(s => s.Points.Count > 0)];
+        if (series.Count == 0) return "";
+        var points = series.SelectMany(s => s.Points).ToList();
         var x = new Axis(XMin ?? points.Min(p => p.X), XMax ?? points.Max(p => p.X), Left, Width - Right, XMin.HasValue || XMax.HasValue);
         var y = new Axis(YMin ?? points.Min(p => p.Y), YMax ?? points.Max(p => p.Y), Height - Bottom, Top, false);
-        var svg = Begin(description, x, y);
+        var svg = Begin($"{description}. {string.Join(' ', series.Select(Describe))}", x, y);
         foreach (var line in series)
         {
-            var path = string.Join(' ', line.Points.Where(p => double.IsFinite(p.Y))
-                .Select((p, i) => $"{(i == 0 ? 'M' : 'L')}{N(x.At(p.X))} {N(y.At(p.Y))}"));
-            if (path.Length == 0) continue;
+            var path = string.Join(' ', line.Points.Select((p, i) => $"{(i == 0 ? 'M' : 'L')}{N(x.At(p.X))} {N(y.At(p.Y))}"));
             if (line.Area)
             {
                 var (left, right, floor) = (N(x.At(line.Points[0].X)), N(x.At(line.Points[^1].X)), N(y.At(y.Low)));
@@ -76,6 +76,14 @@ internal sealed class Chart
             $"""<text class="label" x="{size / 2}" y="{size + 15}" text-anchor="middle">"""
             + $"""first component → · second component ↑</text></svg>""");
         return svg.ToString();
+    }
+
+    /// <summary>Says in words what a line shows, for readers who do not see it.</summary>
+    private string Describe(Series line)
+    {
+        return $"{line.Name}: from {At(line.Points[0])} to {At(line.Points[^1])}, highest {At(line.Points.MaxBy(p => p.Y))}.";
+
+        string At((double X, double Y) point) => $"{F(point.Y, YFormat)} at {F(point.X, XFormat)}";
     }
 
     private StringBuilder Begin(string description, Axis x, Axis y)

@@ -57,7 +57,8 @@ internal static class Comparison
         })];
     }
 
-    private static string Probability(double p) => p < 0.0001 ? "< 0.0001" : p.ToString("0.0000", CultureInfo.InvariantCulture);
+    private static string Probability(double p) => double.IsNaN(p) ? "–"
+        : p < 0.0001 ? "< 0.0001" : p.ToString("0.0000", CultureInfo.InvariantCulture);
 
     private static string Text(ConfidenceInterval interval, string format = "0.0")
     {

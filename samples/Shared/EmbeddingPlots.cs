@@ -8,8 +8,8 @@ internal static class EmbeddingPlots
     /// <summary>The caption of an image.</summary>
     public static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
 
-    /// <summary>The distances of queries to gallery images of the same identity (from another camera, or another image) and of different
-    /// identities. The last bin also counts the 0.2 % of the distances that lie beyond its end.</summary>
+    /// <summary>The distances of queries to the gallery images that the protocol leaves in their lists: those of the same identity and
+    /// those of different identities. The last bin also counts the 0.2 % of the distances that lie beyond its end.</summary>
     /// <remarks>Of 800 or more queries, 400 to 600 at equal steps are used. The distances are computed twice: once for their range and once
     /// for the counts. They are not kept, because a large gallery has millions of them.</remarks>
     public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance,
@@ -39,10 +39,9 @@ internal static class EmbeddingPlots
                 using var scope = NewDisposeScope();
                 var distances = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu();
                 var row = distances.data<float>().ToArray();
+                var asked = Item(query, q);
                 for (var g = 0; g < row.Length; g++)
-                    if (gallery.Identities[g] != query.Identities[q]) take(row[g], false);
-                    else if (protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras is null
-                        || gallery.Cameras[g] != query.Cameras[q]) take(row[g], true);
+                    if (Item(gallery, g) is var shown && Leaves(protocol, asked, shown)) take(row[g], shown.Identity == asked.Identity);
             }
         }
 
@@ -54,6 +53,20 @@ internal static class EmbeddingPlots
             return shares;
         }
     }
+
+    private static RetrievalItem Item(EmbeddingSet set, int row) => new(row, set.Identities[row], set.Cameras?[row] ?? -1);
+
+    /// <summary>Whether a protocol leaves a gallery image in the list of a query.</summary>
+    private static bool Leaves(RetrievalProtocol protocol, RetrievalItem query, RetrievalItem image) =>
+        !(protocol.RemovesSelf && query.Index == image.Index)
+        && image.Identity != protocol.JunkIdentity && query.Identity != protocol.JunkIdentity
+        && protocol.Cameras switch
+        {
+            CameraFilter.SameIdentity => query.Camera != image.Camera || query.Identity != image.Identity,
+            CameraFilter.All => query.Camera != image.Camera,
+            _ => true,
+        }
+        && protocol.Keep?.Invoke(query, image) != false;
 
     /// <summary>The embeddings of the identities with the most images, in the plane of their largest variance. If there are cameras,
     /// identities of 0 and below are left out: they are the distractors and junk of Market-1501.</summary>

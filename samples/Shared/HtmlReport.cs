@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using MetricLearning.Vision;
 
 namespace MetricLearning.Samples;
 
@@ -19,7 +18,7 @@ internal static class HtmlReport
         foreach (var table in data.Tables)
         {
             body.Append(CultureInfo.InvariantCulture, $"<section><h2>{T(table.Heading)}</h2>");
-            Table(body, table.Rows);
+            Table(body, table.Heading, table.Rows);
             body.Append(CultureInfo.InvariantCulture, $"<p class=note>{T(table.Note)}</p></section>");
         }
         Space(body, data.Snapshots);
@@ -48,21 +47,15 @@ internal static class HtmlReport
         Tile("mAP", last.MAP, first?.MAP, "mean average precision over all matches");
         Tile("rank-5", last.Rank5, first?.Rank5, "queries with a match among the first five");
         Tile("mINP", last.MINP, first?.MINP, "how early the last match of a query is found");
-        html.Append("</section><section><h2>Figures</h2><div class=scroll><table class=figures><thead><tr><th></th>");
-        foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" })
-            html.Append(CultureInfo.InvariantCulture, $"<th>{name}</th>");
-        html.Append("</tr></thead><tbody>");
-        foreach (var snapshot in snapshots)
-        {
-            var f = snapshot.Figures;
-            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(snapshot.Name)}</th>");
-            foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP })
-                html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
-            html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
-        }
+        html.Append("</section><section><h2>Figures</h2>");
+        Table(html, "Figures", [["", "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries"],
+            .. snapshots.Select(snapshot => (string[])[snapshot.Name, .. FiguresOf(snapshot.Figures)])], "figures");
         html.Append(CultureInfo.InvariantCulture,
-            $"</tbody></table></div><p class=note>{T(data.Rules)} Both conventions of average precision are given: the mean of the "
+            $"<p class=note>{T(data.Rules)} Both conventions of average precision are given: the mean of the "
             + $"precision at each match, and the area by trapezoids.</p></section>");
+
+        static IEnumerable<string> FiguresOf(Figures f) =>
+            [.. new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }.Select(Percent), $"{f.ValidQueries}"];
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
             $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> "
@@ -74,7 +67,7 @@ internal static class HtmlReport
     {
         if (data.Comparison.Count == 0) return;
         html.Append("<section><h2>How sure</h2>");
-        Table(html, data.Comparison);
+        Table(html, "How sure", data.Comparison);
         html.Append(CultureInfo.InvariantCulture, $"<p class=note>{T(data.ComparisonNote)}</p></section>");
     }
 
@@ -150,41 +143,52 @@ internal static class HtmlReport
             foreach (var snapshot in snapshots.Where(s => q < s.Rankings.Count))
             {
                 var ranking = snapshot.Rankings[q];
-                html.Append("<div class=row>");
+                Row(html, $"ranked list, {snapshot.Name}: {ranking.Query.Caption}");
                 if (snapshots.Count > 1) html.Append(CultureInfo.InvariantCulture, $"<div class=when>{T(snapshot.Name)}</div>");
-                Card("query", ranking.Query, "query");
-                foreach (var found in ranking.Results)
-                    Card(found.Right ? "right" : "wrong", found.Picture,
-                        $"<b>{(found.Right ? '✓' : '✗')}</b> {found.Distance.ToString("0.000", CultureInfo.InvariantCulture)}");
+                QueryCard(html, ranking.Query);
+                foreach (var found in ranking.Results) FoundCard(html, found);
                 html.Append("</div>");
             }
             html.Append("</div>");
         }
         html.Append("</section>");
-
-        void Card(string kind, Thumbnail picture, string text) => HtmlReport.Card(html, kind, picture, text);
     }
 
     /// <summary>Writes the mistakes of the last snapshot.</summary>
     private static void Mistakes(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
     {
         if (snapshots.Count == 0 || snapshots[^1].Mistakes is not { Count: > 0 } mistakes) return;
-        html.Append(CultureInfo.InvariantCulture, $"<section class=wide><h2>Mistakes</h2><p class=note>{T(snapshots[^1].Name)}: whom the "
-            + $"nearest gallery image shows in place of the query’s identity. The pictures are the nearest such pair.</p>");
+        html.Append(CultureInfo.InvariantCulture, $"<section class=wide><h2>Mistakes</h2><p class=note>{T(snapshots[^1].Name)}: the "
+            + $"identity of the nearest gallery image, where it is not the query’s. The pictures are the nearest such pair.</p>");
         foreach (var mistake in mistakes)
         {
-            html.Append("<div class=ranked><div class=row>");
+            html.Append("<div class=ranked>");
+            Row(html, $"{mistake.Identity} taken for {mistake.TakenFor}");
             html.Append(CultureInfo.InvariantCulture, $"<div class=when>{T(mistake.Identity)} taken for {T(mistake.TakenFor)}<br>"
                 + $"{mistake.Count} of {mistake.Queries} queries</div>");
-            Card(html, "query", mistake.Query, "query");
-            Card(html, "wrong", mistake.Found, $"<b>✗</b> {mistake.Distance.ToString("0.000", CultureInfo.InvariantCulture)}");
+            QueryCard(html, mistake.Query);
+            FoundCard(html, new Found(mistake.Found, mistake.Distance, Right: false));
             html.Append("</div></div>");
         }
         html.Append("</section>");
     }
 
-    private static void Card(StringBuilder html, string kind, Thumbnail picture, string text) => html.Append(CultureInfo.InvariantCulture,
-        $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" "
+    /// <summary>Begins a row of images, which may be wider than the page. The keyboard can scroll what has a tab index.</summary>
+    private static void Row(StringBuilder html, string name) =>
+        html.Append(CultureInfo.InvariantCulture, $"<div class=row tabindex=0 role=group aria-label=\"{T(name)}\">");
+
+    private static void QueryCard(StringBuilder html, Thumbnail picture) => Card(html, "query", "query", picture, "query");
+
+    private static void FoundCard(StringBuilder html, Found found)
+    {
+        var distance = found.Distance.ToString("0.000", CultureInfo.InvariantCulture);
+        if (found.Right) Card(html, "right", "match", found.Picture, $"<b>✓</b> {distance}");
+        else Card(html, "wrong", "another identity", found.Picture, $"<b>✗</b> {distance}");
+    }
+
+    private static void Card(StringBuilder html, string kind, string meaning, Thumbnail picture, string text) => html.Append(
+        CultureInfo.InvariantCulture,
+        $"<figure class=\"card {kind}\"><img src=\"{Pictures.Inline(picture.Path)}\" alt=\"{meaning}: {T(picture.Caption)}\" "
             + $"title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
 
     private static void Activations(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
@@ -198,9 +202,9 @@ internal static class HtmlReport
         for (var q = 0; q < count; q++)
         {
             html.Append("<div class=look>");
-            Look(snapshots[0].Activations[q].Picture, Inline(snapshots[0].Activations[q].Picture.Path), "query");
+            Look(snapshots[0].Activations[q].Picture, Pictures.Inline(snapshots[0].Activations[q].Picture.Path), "query");
             foreach (var snapshot in snapshots)
-                Look(snapshot.Activations[q].Picture, Inline(snapshot.Activations[q].Overlay), snapshots.Count > 1 ? snapshot.Name
+                Look(snapshot.Activations[q].Picture, Pictures.Inline(snapshot.Activations[q].Overlay), snapshots.Count > 1 ? snapshot.Name
                     : "activation");
             html.Append("</div>");
         }
@@ -215,7 +219,7 @@ internal static class HtmlReport
     {
         if (data.DataStatistics.Count == 0) return;
         html.Append("<section><h2>Data</h2>");
-        Table(html, data.DataStatistics);
+        Table(html, "Data", data.DataStatistics);
         if (data.SamplePictures.Count > 0)
         {
             html.Append("<p class=note>Some identities of the training set, one per row.</p><div class=samples>");
@@ -223,7 +227,7 @@ internal static class HtmlReport
             {
                 html.Append("<div class=person>");
                 foreach (var picture in person) html.Append(CultureInfo.InvariantCulture,
-                    $"<img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\">");
+                    $"<img src=\"{Pictures.Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\">");
                 html.Append("</div>");
             }
             html.Append("</div>");
@@ -247,14 +251,16 @@ internal static class HtmlReport
     }
 
     /// <summary>A table whose first row is its header.</summary>
-    private static void Table(StringBuilder html, IReadOnlyList<string[]> rows)
+    private static void Table(StringBuilder html, string name, IReadOnlyList<string[]> rows, string style = "plain")
     {
-        html.Append("<div class=scroll><table><thead><tr>");
-        foreach (var cell in rows[0]) html.Append(CultureInfo.InvariantCulture, $"<th>{T(cell)}</th>");
+        html.Append(CultureInfo.InvariantCulture,
+            $"<div class=scroll tabindex=0 role=group aria-label=\"{T(name)}\"><table class={style}><thead><tr>");
+        foreach (var cell in rows[0])
+            html.Append(cell.Length == 0 ? "<td></td>" : $"<th scope=col>{T(cell)}</th>");
         html.Append("</tr></thead><tbody>");
         foreach (var row in rows.Skip(1))
         {
-            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(row[0])}</th>");
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th scope=row>{T(row[0])}</th>");
             foreach (var cell in row.Skip(1)) html.Append(CultureInfo.InvariantCulture, $"<td>{T(cell)}</td>");
             html.Append("</tr>");
         }
@@ -267,14 +273,6 @@ internal static class HtmlReport
     private static string Tone(int index, int count) => index == count - 1 ? "--after" : "--before";
     private static string Percent(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
     private static string T(string text) => WebUtility.HtmlEncode(text);
-
-    /// <summary>Returns the image as a data URI inside the page. PGM and PPM images, which browsers do not show, are converted to
-    /// PNG.</summary>
-    private static string Inline(string path) => Path.GetExtension(path).ToUpperInvariant() is ".PGM" or ".PPM"
-        ? Inline(Pictures.Png(Picture.Load(path)))
-        : $"data:image;base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";
-
-    private static string Inline(byte[] png) => $"data:image/png;base64,{Convert.ToBase64String(png)}";
 
     private static string Style()
     {

@@ -26,6 +26,29 @@ public class EmbeddingPlotsTests
         Assert.All(histogram.Same.Concat(histogram.Different), share => Assert.InRange(share, 0.098, 0.104));
     }
 
+    /// <summary>The pairs are those that the protocol leaves: without a rule of cameras, one camera is enough.</summary>
+    [Fact]
+    public void Histogram_FollowsTheProtocol()
+    {
+        using var scope = NewDisposeScope();
+        using var query = new EmbeddingSet(zeros(1, 1), [1], [1]);
+        // Many images of one distance are the last bin, so that each of the first five has a bin of its own.
+        const int many = 1000;
+        using var gallery = new EmbeddingSet(cat([tensor(new[] { 0f, 1, 2, 3, 4 }), full(many, 10f)]).view(-1, 1),
+            [1, 1, 2, 2, -1, .. Enumerable.Repeat(3L, many)], [1, 2, 1, 2, 3, .. Enumerable.Repeat(2L, many)]);
+        Assert.Equal((2, 4), Bins(RetrievalProtocol.NoFilter));
+        Assert.Equal((1, 3), Bins(RetrievalProtocol.Market1501));
+        Assert.Equal((1, 3), Bins(RetrievalProtocol.NoFilter with { Cameras = CameraFilter.All }));
+        Assert.Equal((1, 4), Bins(RetrievalProtocol.SelfRetrieval));
+        Assert.Equal((2, 3), Bins(RetrievalProtocol.NoFilter with { Keep = (_, shown) => shown.Index != 4 }));
+
+        (int Same, int Different) Bins(RetrievalProtocol protocol)
+        {
+            var histogram = EmbeddingPlots.Histogram(query, gallery, protocol, Distance.Euclidean, TestContext.Current.CancellationToken);
+            return (histogram.Same.Count(share => share > 0), histogram.Different.Count(share => share > 0));
+        }
+    }
+
     [Fact]
     public void Histogram_OfEqualDistances_HasOneBin()
     {
