@@ -59,6 +59,10 @@ internal sealed record TrainingSettings
 
     /// <summary>Evaluates before and after training, and after each multiple of this many epochs; 0 for never.</summary>
     public int EvaluateEvery { get; init; } = 10;
+
+    /// <summary>The command that makes these settings, with the options on which the result depends; null for the command train.</summary>
+    public string? OtherCommand { get; init; }
+
     /// <summary>What to do with a run that <see cref="Output"/> holds.</summary>
     public RunStart Start { get; init; }
 
@@ -87,9 +91,11 @@ internal sealed record TrainingSettings
     /// <summary>The value of <c>--distance</c> that names the distance.</summary>
     public string DistanceName => Recipe.ComparesByCosine ? "cosine" : "euclidean";
 
-    /// <summary>The options on which the result depends. A run can be continued only with the same options.</summary>
+    /// <summary>The options of train on which the result depends, or the other command. A run can be continued only with the same
+    /// ones.</summary>
     public string Command(DataSource source)
     {
+        if (OtherCommand is not null) return OtherCommand;
         var r = Recipe;
         var options = new List<string>
         {
@@ -112,8 +118,16 @@ internal sealed record TrainingSettings
         static string N(double value) => value.ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The command that continues a run: its options, and those that say where and how it runs.</summary>
-    public string ResumeCommand(DataSource source, string options) => $"PersonReId train {options} {source.Place} "
-        + string.Create(CultureInfo.InvariantCulture, $"--output {Shell.Quote(Output.FullName)} --save-minutes {SaveAfter.TotalMinutes} ")
-        + $"--device {Network.Device} --workers {Network.Workers} --resume";
+    /// <summary>The command that continues a run.</summary>
+    /// <param name="source">The dataset.</param>
+    /// <param name="command">The <see cref="Command"/> of the run. Only that of train starts with an option.</param>
+    public string ResumeCommand(DataSource source, string command)
+    {
+        var output = $"--output {Shell.Quote(Output.FullName)}";
+        return command.StartsWith('-')
+            ? string.Create(CultureInfo.InvariantCulture, $"PersonReId train {command} {source.Place} {output} ")
+                + string.Create(CultureInfo.InvariantCulture, $"--save-minutes {SaveAfter.TotalMinutes} ")
+                + $"--device {Network.Device} --workers {Network.Workers} --resume"
+            : $"PersonReId {command} {output} --resume";
+    }
 }

@@ -31,9 +31,9 @@ internal static class App
         foreach (var help in root.Options.Select(option => option.Action).OfType<HelpAction>())
             if (Console.IsOutputRedirected) help.MaxWidth = RedirectedWidth;
         var parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0)
+        if (ParseErrors.Of(parsed).ToList() is { Count: > 0 } errors)
         {
-            foreach (var error in ParseErrors.Of(parsed)) Console.Error.WriteLine($"error: {error}");
+            foreach (var error in errors) Console.Error.WriteLine($"error: {error}");
             var command = parsed.CommandResult.Command;
             Console.Error.WriteLine($"Help: {typeof(App).Assembly.GetName().Name} {(command == root ? "" : command.Name + " ")}--help");
             return 2;

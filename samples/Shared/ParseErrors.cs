@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace MetricLearning.Samples;
 
@@ -10,6 +11,8 @@ internal static class ParseErrors
     /// <summary>The greatest number of values that are listed in full.</summary>
     private const int Listed = 6;
 
+    /// <summary>The errors of a command line. They include mistakes that the parser lets pass: <c>0,5</c> would be read as 5, and an option
+    /// before the name of a command would be ignored.</summary>
     public static IEnumerable<string> Of(ParseResult parsed)
     {
         if (parsed.UnmatchedTokens is [var unmatched, ..])
@@ -18,7 +21,23 @@ internal static class ParseErrors
             yield break;
         }
         foreach (var error in parsed.Errors) yield return Of(error);
+        foreach (var given in parsed.CommandResult.Children.OfType<OptionResult>())
+            if (OddNumber(given) is { } odd) yield return $"{given.Option.Name} takes {KindOf(given.Option.ValueType)}, got {odd}.";
+        if (parsed.CommandResult.Parent is CommandResult parent)
+            foreach (var given in parent.Children.OfType<OptionResult>())
+                if (given is { Implicit: false, Option.Recursive: false })
+                    yield return $"{given.Option.Name} stands before the command {parsed.CommandResult.Command.Name}. Write it after "
+                        + "the command, if the command has it.";
     }
+
+    /// <summary>The first value of an option that is written as no finite number, without separators of thousands; null if there is
+    /// none.</summary>
+    private static string? OddNumber(OptionResult given) =>
+        given.Option.ValueType == typeof(double) || given.Option.ValueType == typeof(double?) || given.Option.ValueType == typeof(double[])
+            ? given.Tokens.FirstOrDefault(token => double.TryParse(token.Value, CultureInfo.InvariantCulture, out _)
+                && !(double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+                    && double.IsFinite(value)))?.Value
+            : null;
 
     private static string Of(ParseError error)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using MetricLearning;
 using PersonReId.Recipes;
 using PersonReId.Synthetic;
@@ -66,9 +67,11 @@ internal static class DemoCommand
             },
             EvaluateEvery = 3,
             Seed = seed,
+            OtherCommand = string.Create(CultureInfo.InvariantCulture, $"demo {(quick ? "--quick " : "")}--seed {seed}"),
             Start = start,
         }, () =>
         {
+            if (start == RunStart.Resume && new DrawnFolder(folder).Holds(people)) return DataSource.Market1501(folder);
             Ui.Heading("Drawing pedestrians");
             Draw(people, folder, cancellationToken);
             return DataSource.Market1501(folder);

@@ -15,7 +15,7 @@ internal static class EvaluateCommand
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: true);
         var views = new ViewOptions(command);
-        var distance = new DistanceOption(command, "euclidean");
+        var distance = new DistanceOption(command);
         var json = new Option<FileInfo?>("--json")
         {
             Description = "Writes the figures, as shares in [0, 1], to this file as well",
@@ -67,7 +67,7 @@ internal static class EvaluateCommand
     private static int[] Widths(ArgumentResult result)
     {
         var texts = result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)).ToArray();
-        var widths = texts.Select(text => int.TryParse(text, CultureInfo.InvariantCulture, out var width) ? width : 0).ToArray();
+        var widths = texts.Select(text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var width) ? width : 0).ToArray();
         if (widths.Any(width => width < 1) || widths.Distinct().Count() < widths.Length)
             result.AddError($"--widths takes different numbers of at least 1, got {string.Join(' ', texts)}.");
         return widths;

@@ -37,16 +37,21 @@ internal sealed class DataOption
         {
             if (result.Tokens is [{ Value: var path }] && !Path.Exists(path)) result.AddError($"--data: there is no {path}.");
         });
+        foreach (var option in new Option[] { images, splits })
+            CheckOptions.Useless(command, option, result => !IsList(result.GetValue(kind)),
+                $"{option.Name} needs --dataset csv or json.");
         foreach (var option in new Option[] { kind, data, images, splits }) command.Add(option);
     }
 
     public DataSource Read(ParseResult result)
     {
         var (name, path) = (result.GetRequiredValue(kind), Path.GetFullPath(result.GetRequiredValue(data)));
-        return name is "csv" or "json"
+        return IsList(name)
             ? new DataSource(name, path, result.GetValue(images)?.FullName ?? Path.GetDirectoryName(path)!, result.GetRequiredValue(splits))
             : new DataSource(name, path, path, []);
     }
+
+    private static bool IsList(string? kind) => kind is "csv" or "json";
 }
 
 /// <summary>The options that say which feature of an image is extracted, and from which views of it.</summary>
@@ -138,11 +143,8 @@ internal sealed class NetworkOptions
                 && result.GetValue(architecture) is { } name && name != PublishedWeights.Architecture)
                 result.AddError($"--weights {PublishedWeights.Name} needs --arch {PublishedWeights.Architecture}, got {name}.");
         });
-        size.Validators.Add(result =>
-        {
-            if (result.Tokens.Any(t => !int.TryParse(t.Value, out var pixels) || pixels < 32)) result.AddError(
-                "--size takes a height and a width of at least 32 pixels.");
-        });
+        CheckOptions.Each(size, pixels => pixels >= 32, "--size takes a height and a width of at least 32 pixels.");
+        CheckOptions.Positive(workers);
         command.Add(architecture);
         command.Add(weights);
         command.Add(size);
@@ -171,7 +173,7 @@ internal sealed class NetworkOptions
             Height = pixels is { Length: 2 } ? pixels[0] : space?.Height ?? recipe?.Height ?? 256,
             Width = pixels is { Length: 2 } ? pixels[1] : space?.Width ?? recipe?.Width ?? 128,
             Device = result.GetRequiredValue(device),
-            Workers = Math.Max(1, result.GetValue(workers)),
+            Workers = result.GetValue(workers),
         };
     }
 
@@ -183,20 +185,18 @@ internal sealed class NetworkOptions
     }
 }
 
-/// <summary>The distance that ranks the gallery.</summary>
+/// <summary>The distance that ranks the gallery. It is the same by default in all commands, so that their figures agree.</summary>
 internal sealed class DistanceOption
 {
-    private readonly Option<string> distance;
-    private readonly string initial;
-
-    public DistanceOption(Command command, string initial)
+    private const string Cosine = "cosine", Euclidean = "euclidean";
+    private readonly Option<string> distance = new("--distance")
     {
-        this.initial = initial;
-        distance = new Option<string>("--distance")
-        {
-            Description = $"How embeddings are compared [default: as the weights' file says, or {initial}]",
-        };
-        distance.AcceptOnlyFromAmong("euclidean", "cosine");
+        Description = $"How embeddings are compared [default: as the weights' file says, or {Euclidean}]",
+    };
+
+    public DistanceOption(Command command)
+    {
+        distance.AcceptOnlyFromAmong(Euclidean, Cosine);
         command.Add(distance);
     }
 
@@ -204,8 +204,18 @@ internal sealed class DistanceOption
     /// <param name="network">The network; the file of its weights may state the distance.</param>
     public Distance Read(ParseResult result, NetworkSettings network)
     {
-        var (known, given) = (network.File?.Distance, result.GetValue(distance));
+        var name = NameOf(result.GetValue(distance), network) ?? Euclidean;
+        return name == Cosine ? Distance.Cosine : Distance.EuclideanSquared;
+    }
+
+    /// <summary>The name of the distance: the given one, or that of the weights' file; null if neither names one.</summary>
+    /// <exception cref="UserErrorException">None is given, and the file names a distance that this program does not have.</exception>
+    public static string? NameOf(string? given, NetworkSettings network)
+    {
+        var known = network.File?.Distance;
         NetworkOptions.Warn(network.Weights, "--distance", known, given);
-        return (given ?? known ?? initial) == "cosine" ? Distance.Cosine : Distance.EuclideanSquared;
+        return given is not null || known is null or Cosine or Euclidean ? given ?? known : throw new UserErrorException(
+            $"{network.Weights!.Name} was trained with the distance {known}, which this program does not have. Give --distance "
+            + $"{Euclidean} or {Cosine}.");
     }
 }

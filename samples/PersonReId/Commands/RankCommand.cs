@@ -11,10 +11,10 @@ internal static class RankCommand
         var command = new Command("rank", "Writes an HTML page of ranked lists: queries and the gallery images nearest to them");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: true);
-        var distance = new DistanceOption(command, "cosine");
+        var distance = new DistanceOption(command);
         var queries = new Option<string[]>("--queries")
         {
-            Description = "File names of queries; without them --count are drawn at random",
+            Description = "File names of queries, or the ends of their paths; without them --count are drawn at random",
             HelpName = "NAME ...",
             AllowMultipleArgumentsPerToken = true,
         };
@@ -33,6 +33,9 @@ internal static class RankCommand
             DefaultValueFactory = _ => new FileInfo("ranked-lists.html"),
         };
         CheckOptions.Positive(count, top);
+        foreach (var option in new Option[] { count, seed })
+            CheckOptions.Useless(command, option, result => CheckOptions.IsGiven(result, queries),
+                $"{option.Name} is for queries that are drawn, and --queries names them.");
         foreach (var option in new Option[] { queries, count, seed, top, output }) command.Add(option);
         command.SetAction((result, cancellationToken) =>
         {
@@ -42,6 +45,10 @@ internal static class RankCommand
         });
         return command;
     }
+
+    /// <summary>Whether a name means a file: it is the file's path, or the end of it.</summary>
+    private static bool IsNamed(string path, string name) =>
+        path == Path.GetFullPath(name) || $"/{path}".Replace('\\', '/').EndsWith($"/{name.Replace('\\', '/')}", StringComparison.Ordinal);
 
     private static int Run(DataSource source, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top,
         FileInfo output, CancellationToken cancellationToken)
@@ -80,9 +87,14 @@ internal static class RankCommand
 
         int Row(string name)
         {
-            for (var i = 0; i < data.Query.Count; i++)
-                if (Path.GetFileName(data.Query[i].Path) == Path.GetFileName(name)) return i;
-            throw new UserErrorException($"There is no query {name}.");
+            int[] rows = [.. Enumerable.Range(0, data.Query.Count).Where(row => IsNamed(data.Query[row].Path, name))];
+            return rows switch
+            {
+                [var row] => row,
+                [] => throw new UserErrorException($"--queries: there is no query {name}."),
+                [var one, var two, ..] => throw new UserErrorException($"--queries: {name} is the name of {rows.Length} queries, such as "
+                    + $"{source.PathOf(data.Query[one])} and {source.PathOf(data.Query[two])}. Give more of the path."),
+            };
         }
     }
 }

@@ -19,7 +19,9 @@ internal static class RecipeCommand
             Description = "Over so many epochs; all its lengths change in proportion",
             HelpName = "N",
         };
+        CheckOptions.Positive(epochs);
         var command = new Command("recipe", "Prints the recipes of train, or all that one of them resolves to") { name, epochs };
+        CheckOptions.Useless(command, epochs, result => !CheckOptions.IsGiven(result, name), "--epochs needs the name of a recipe.");
         command.SetAction(result =>
         {
             if (result.GetValue(name) is not { } chosen)

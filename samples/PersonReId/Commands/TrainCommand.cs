@@ -53,6 +53,7 @@ internal static class TrainCommand
             Description = "The weight of the teacher beside the losses of the recipe", HelpName = "X", DefaultValueFactory = _ => 1,
         };
         CheckOptions.Between(0, 1000, teacherWeight);
+        CheckOptions.Needs(command, teacherWeight, teacher);
         var log = new Option<bool>("--log-json")
         {
             Description = "Writes the start, each epoch and each evaluation to the standard error stream, one JSON object a line",
@@ -94,13 +95,7 @@ internal sealed class RecipeOptions
         Description = "Epochs of training; lengths of the recipe change in proportion [default: the recipe's]",
         HelpName = "N",
     };
-    private readonly Option<int[]> batch = new("--batch")
-    {
-        Description = "A batch: P identities with K images each [default: the recipe's]",
-        HelpName = "P K",
-        Arity = new ArgumentArity(2, 2),
-        AllowMultipleArgumentsPerToken = true,
-    };
+    private readonly BatchOption batch;
     private readonly Option<double?> rate = new("--lr") { Description = "Learning rate [default: the recipe's]", HelpName = "RATE" };
     private readonly Option<int[]> milestones = new("--milestones")
     {
@@ -143,6 +138,7 @@ internal sealed class RecipeOptions
     public RecipeOptions(Command command, NetworkOptions network)
     {
         this.network = network;
+        batch = new BatchOption(command);
         recipe = new Option<string>("--recipe")
         {
             Description = $"How to train: {string.Join(", ", PublishedRecipes.All.Select(known => known.Name))}. The command recipe tells "
@@ -152,31 +148,18 @@ internal sealed class RecipeOptions
         };
         recipe.AcceptOnlyFromAmong([.. PublishedRecipes.All.Select(known => known.Name)]);
         distance.AcceptOnlyFromAmong("euclidean", "cosine");
-        epochs.Validators.Add(result =>
-        {
-            if (result.Tokens.Any(token => int.TryParse(token.Value, out var value) && value < 1))
-                result.AddError("--epochs must be at least 1.");
-        });
-        warmUp.Validators.Add(result =>
-        {
-            if (result.Tokens.Any(token => int.TryParse(token.Value, out var value) && value < 0))
-                result.AddError("--warm-up must be at least 0.");
-        });
+        CheckOptions.Positive(epochs, milestones);
+        CheckOptions.AtLeast(0, warmUp);
+        const string widths = "--matryoshka takes different numbers of at least 1.";
+        CheckOptions.Each(matryoshka, width => width >= 1, widths);
         matryoshka.Validators.Add(result =>
         {
-            if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 1)
-                || result.Tokens.DistinctBy(token => token.Value).Count() < result.Tokens.Count)
-                result.AddError("--matryoshka takes different numbers of at least 1.");
+            if (result.Tokens.DistinctBy(token => token.Value).Count() < result.Tokens.Count) result.AddError(widths);
         });
         CheckOptions.Between(0, 1, erasing, smoothing);
         CheckOptions.Between(0, 1000, margin, rate);
-        batch.Validators.Add(result =>
-        {
-            if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 2))
-                result.AddError(
-                    "--batch takes at least 2 identities and 2 images of each: a triplet needs both a match and another identity.");
-        });
-        Option[] options = [recipe, epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, matryoshka, erasing, without,
+        CheckOptions.Each(rate, value => value > 0, "--lr must be above 0.");
+        Option[] options = [recipe, epochs, rate, milestones, warmUp, margin, smoothing, normalize, matryoshka, erasing, without,
             distance];
         foreach (var option in options) command.Add(option);
     }
@@ -191,12 +174,18 @@ internal sealed class RecipeOptions
         var settings = network.Read(result, chosen);
         chosen = chosen with { Architecture = settings.Architecture, Height = settings.Height, Width = settings.Width };
         chosen = chosen.Over(result.GetValue(epochs) ?? chosen.Epochs);
-        if (result.GetValue(batch) is [.., var p, var k]) chosen = chosen with { IdentitiesPerBatch = p, ImagesPerIdentity = k };
+        chosen = batch.Change(chosen, result);
         if (result.GetValue(rate) is { } lr) chosen = chosen with { LearningRate = lr };
         if (result.GetValue(milestones) is { Length: > 0 } given)
             chosen = chosen.Schedule == ScheduleKind.MultiStep ? chosen with { Milestones = given }
                 : throw new UserErrorException($"--milestones: the rate of the recipe {chosen.Name} falls along a cosine.");
-        if (result.GetValue(warmUp) is { } rise) chosen = chosen with { WarmUp = TrainingSpan.Epochs(rise) };
+        if (!chosen.Milestones.SequenceEqual(chosen.Milestones.Order())) throw new UserErrorException(
+            $"--milestones takes epochs in ascending order, got {string.Join(' ', chosen.Milestones)}.");
+        if (chosen.Milestones.Any(epoch => epoch > chosen.Epochs)) throw new UserErrorException(
+            $"--milestones {string.Join(' ', chosen.Milestones)}: the training has {chosen.Epochs} epochs.");
+        if (result.GetValue(warmUp) is { } rise)
+            chosen = rise <= chosen.Epochs ? chosen with { WarmUp = TrainingSpan.Epochs(rise) }
+                : throw new UserErrorException($"--warm-up {rise}: the training has {chosen.Epochs} epochs.");
         if (result.GetValue(margin) is { } m) chosen = Change("--margin", loss => loss.IsHardTriplet, loss => loss with { Margin = m });
         if (result.GetValue(smoothing) is { } share)
             chosen = Change("--smoothing", loss => loss.CanSmooth, loss => loss with { Smoothing = share });
@@ -205,9 +194,8 @@ internal sealed class RecipeOptions
         if (result.GetValue(matryoshka) is { Length: > 0 } widths)
             chosen = Change("--matryoshka", loss => loss.IsHardTriplet, loss => loss with { Widths = widths });
         if (result.GetValue(erasing) is { } probability) chosen = chosen with { Erasing = probability };
-        if ((result.GetValue(distance) ?? settings.File?.Distance) is { } name)
+        if (DistanceOption.NameOf(result.GetValue(distance), settings) is { } name)
             chosen = chosen with { ComparesByCosine = name == "cosine" };
-        NetworkOptions.Warn(settings.Weights, "--distance", settings.File?.Distance, result.GetValue(distance));
         foreach (var trick in result.GetValue(without) ?? [])
             chosen = chosen.Without(trick);
         return (chosen, settings with { Architecture = chosen.Architecture });

@@ -14,14 +14,7 @@ internal static class TricksCommand
         var whole = PublishedRecipes.Named("bag-of-tricks");
         var network = new NetworkOptions(command, weightsRequired: false, whole.Architecture);
         var epochs = new Option<int>("--epochs") { Description = "Epochs of each run", HelpName = "N", DefaultValueFactory = _ => 120 };
-        var batch = new Option<int[]>("--batch")
-        {
-            Description = "A batch: P identities with K images each",
-            HelpName = "P K",
-            Arity = new ArgumentArity(2, 2),
-            AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => [16, 4],
-        };
+        var batch = new BatchOption(command);
         var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
         var output = new Option<DirectoryInfo>("--output")
         {
@@ -30,19 +23,16 @@ internal static class TricksCommand
             DefaultValueFactory = _ => new DirectoryInfo("artifacts/tricks"),
         };
         CheckOptions.Positive(epochs);
-        foreach (var option in new Option[] { epochs, batch, seed, output }) command.Add(option);
+        foreach (var option in new Option[] { epochs, seed, output }) command.Add(option);
         command.SetAction((result, cancellationToken) =>
         {
             var recipe = whole.Over(result.GetValue(epochs));
             var settings = network.Read(result, recipe);
-            var pk = result.GetRequiredValue(batch);
-            recipe = recipe with
+            recipe = batch.Change(recipe, result) with
             {
                 Architecture = settings.Architecture,
                 Height = settings.Height,
                 Width = settings.Width,
-                IdentitiesPerBatch = pk[0],
-                ImagesPerIdentity = pk[1],
             };
             return Task.FromResult(Run(data.Read(result), recipe, settings, result.GetRequiredValue(output), result.GetValue(seed),
                 cancellationToken));

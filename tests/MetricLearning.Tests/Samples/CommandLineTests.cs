@@ -1,3 +1,10 @@
+extern alias sample;
+
+using System.CommandLine;
+using sample::MetricLearning.Samples;
+using sample::PersonReId;
+using sample::PersonReId.Commands;
+
 namespace MetricLearning.Tests;
 
 /// <summary>Tests PersonReId's messages about a wrong command line, and the width of its help.</summary>
@@ -8,6 +15,15 @@ public class CommandLineTests
     [InlineData("There is no option --epoch. Did you mean --epochs?", "train", "--data", ".", "--epoch", "3")]
     [InlineData("--epochs takes a whole number, got abc.", "train", "--data", ".", "--epochs", "abc")]
     [InlineData("--lr takes a number, got fast.", "train", "--data", ".", "--lr", "fast")]
+    [InlineData("--lr takes a number, got 0,0003.", "train", "--data", ".", "--lr", "0,0003")]     // read as 3 with separators of thousands
+    [InlineData("--scales takes numbers, got 1,5.", "evaluate", "--data", ".", "--weights", "imagenet", "--scales", "1,5")]
+    [InlineData("--teacher-weight needs --teacher.", "train", "--data", ".", "--teacher-weight", "2")]
+    [InlineData("--images needs --dataset csv or json.", "train", "--data", ".", "--images", ".")]
+    [InlineData("--splits needs --dataset csv or json.", "train", "--data", ".", "--splits", "a", "b", "c", "--dataset", "msmt17")]
+    [InlineData("--count is for queries that are drawn, and --queries names them.", "rank", "--data", ".", "--weights", "imagenet",
+        "--queries", "a.jpg", "--count", "3")]
+    [InlineData("--epochs needs the name of a recipe.", "recipe", "--epochs", "3")]
+    [InlineData("--seed stands before the command train.", "--seed", "3", "train", "--data", ".")]
     [InlineData("--arch: there is no resnet19. Near names: resnet18, ", "train", "--data", ".", "--arch", "resnet19")]
     [InlineData("--weights imagenet needs --arch cntk_resnet18, got resnet50.", "train", "--data", ".", "--weights", "imagenet", "--arch",
         "resnet50")]
@@ -17,6 +33,52 @@ public class CommandLineTests
         Assert.Equal(2, code);
         Assert.Contains($"error: {message}", error, StringComparison.Ordinal);
         Assert.Equal(2, error.TrimEnd().Split('\n').Length);        // the error, and the line that says how to get help
+    }
+
+    [Theory]
+    [InlineData("--milestones takes epochs in ascending order, got 70 40.", "--milestones", "70", "40")]
+    [InlineData("--milestones 40 121: the training has 120 epochs.", "--milestones", "40", "121")]
+    [InlineData("--warm-up 11: the training has 10 epochs.", "--warm-up", "11", "--epochs", "10")]
+    public void ASettingThatDoesNotFitTheOthers_IsRefused(string message, params string[] options)
+    {
+        var (code, _, error) = Run(["train", "--data", ".", .. options]);
+        Assert.Equal(1, code);
+        Assert.Contains($"error: {message}", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Gives each option of each command that takes numbers some that it cannot take.</summary>
+    [Fact]
+    public void EveryNumber_IsChecked()
+    {
+        string[] mayBeZero = ["--seed", "--eval-every", "--keep-every", "--save-minutes", "--teacher-weight", "--warm-up", "--margin",
+            "--smoothing", "--erasing"];
+        Type[] numbers = [typeof(int), typeof(int?), typeof(int[]), typeof(ulong), typeof(double), typeof(double?), typeof(double[])];
+        var root = CommandLine.Create();
+        var seen = 0;
+        foreach (var command in root.Subcommands.Prepend<Command>(root))
+            foreach (var option in command.Options.Where(option => numbers.Contains(option.ValueType)))
+                foreach (var value in new[] { "0", "-5", "NaN", "text" })
+                {
+                    string[] path = command == root ? [] : [command.Name];
+                    var parsed = root.Parse([.. path, option.Name, .. Enumerable.Repeat(value, option.Arity.MinimumNumberOfValues)]);
+                    var isRefused = ParseErrors.Of(parsed).Any(error => error.StartsWith($"{option.Name} takes ", StringComparison.Ordinal)
+                        || error.StartsWith($"{option.Name} must be ", StringComparison.Ordinal));
+                    Assert.True(isRefused == (value != "0" || !mayBeZero.Contains(option.Name)), $"{command.Name} {option.Name} {value}");
+                    seen++;
+                }
+        Assert.True(seen > 100, $"{seen} values");
+    }
+
+    [Fact]
+    public void ADistanceThatTheProgramLacks_IsRefused_UnlessOneIsGiven()
+    {
+        var network = new NetworkSettings
+        {
+            Architecture = "resnet18", Weights = new FileInfo("w.safetensors"), File = new EmbeddingSpace { Distance = "dot" },
+        };
+        Assert.Contains("w.safetensors was trained with the distance dot", Assert.Throws<UserErrorException>(
+            () => DistanceOption.NameOf(null, network)).Message, StringComparison.Ordinal);
+        Assert.Equal("cosine", DistanceOption.NameOf("cosine", network));
     }
 
     [Theory]
