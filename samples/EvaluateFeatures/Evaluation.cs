@@ -12,8 +12,8 @@ internal static class Evaluation
         var reader = new FeatureReader { Names = settings.Names };
         using var run = Run.Of(settings, reader, settings.File, cancellationToken);
         using var other = settings.Compare is null ? null : Run.Of(settings, reader, settings.Compare, cancellationToken);
+        if (other is not null) CheckSameImages(run, other);
         if (run.Report.ValidQueries == 0) throw new UserErrorException(NoMatches(run));
-        if (other is not null) CheckSameQueries(run, other);
         var ids = run.Query.Set.Identities;
         var sure = other is null ? Comparison.Table(run.PerQuery, ids, cancellationToken)
             : Comparison.Table((run.Name, run.PerQuery), (other.Name, other.PerQuery), ids, cancellationToken);
@@ -114,7 +114,8 @@ internal static class Evaluation
 
     private static double[] Precisions(Run run) => [.. run.Report.PerQuery.Select(query => query.AveragePrecision)];
 
-    private static void CheckSameQueries(Run run, Run other)
+    /// <summary>Checks that two runs have the same queries in the same order, and the same gallery in any order.</summary>
+    private static void CheckSameImages(Run run, Run other)
     {
         var (a, b) = (run.Query.Set, other.Query.Set);
         if (a.Count != b.Count) throw new UserErrorException(
@@ -125,5 +126,12 @@ internal static class Evaluation
                     $"Two runs are compared query by query, but query {q} is identity "
                     + $"{a.Identities[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Identities[q]}, camera {b.Cameras?[q]} "
                         + $"in {other.Name}."));
+        var (shown, others) = (run.Gallery.Set, other.Gallery.Set);
+        if (shown.Count != others.Count || !Sorted(shown).SequenceEqual(Sorted(others))) throw new UserErrorException(
+            $"Two runs are compared on one gallery, but the {shown.Count} gallery images of {run.Name} and the {others.Count} of "
+            + $"{other.Name} differ in identities or cameras.");
+
+        static IEnumerable<(long Identity, long? Camera)> Sorted(EmbeddingSet set) =>
+            Enumerable.Range(0, set.Count).Select(row => (set.Identities[row], set.Cameras?[row])).Order();
     }
 }

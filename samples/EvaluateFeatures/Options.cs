@@ -40,12 +40,12 @@ internal static class Options
         var protocol = new Option<string?>("--protocol")
         {
             Description =
-                "Which images a query does not look at. Default: market1501 (its identity in its camera, and junk); self for one set",
+                "Which gallery images are ignored for a query. Default: market1501 (its identity in its camera, and junk); self for one set",
         };
         protocol.AcceptOnlyFromAmong("market1501", "veri", "cuhk03", "self", "none", "other-cameras");
-        var ties = Choice("--ties", "The order of images at exactly one distance", "index", "optimistic", "pessimistic", "expected");
+        var ties = Choice("--ties", "The order of images at equal distances", "index", "optimistic", "pessimistic", "expected");
         var rerank = new Option<string?>("--rerank") { Description = "k-reciprocal re-ranking: 20,6,0.3", HelpName = "K1,K2,LAMBDA" };
-        var dialect = Choice("--rerank-dialect", "Whose re-ranking", "torchreid", "zhong", "fastreid");
+        var dialect = Choice("--rerank-dialect", "The implementation that re-ranking follows", "torchreid", "zhong", "fastreid");
         var multiQuery = new Option<string?>("--multi-query")
         {
             Description =
@@ -57,11 +57,10 @@ internal static class Options
             "The images to pool (mquery_f, mquery_label, mquery_cam; or features, ids, cameras)");
         var memory = new Option<int>("--memory") { Description = "MiB that the ranking may use beyond the features", HelpName = "MIB",
             DefaultValueFactory = _ => 256 };
-        memory.Validators.Add(result => { if (result.Tokens.Any(t => int.TryParse(t.Value, out var value) && value < 1)) result.AddError(
-            "--memory must be at least 1."); });
+        CheckOptions.Positive(memory);
         var pairs = new Option<bool>("--camera-pairs") { Description = "Rank-1 of each pair of cameras" };
         var verification = new Option<bool>(
-            "--verification") { Description = "Pairs as well: ROC, equal error rate, thresholds at target false match rates" };
+            "--verification") { Description = "Also evaluates pairs: ROC, equal error rate, thresholds at target false match rates" };
         var json = new Option<FileInfo?>("--json") { Description = "Writes the figures, as shares in [0, 1] with all digits",
             HelpName = "FILE" };
         var csv = new Option<FileInfo?>("--csv") { Description = "Writes the figures of each query", HelpName = "FILE" };
@@ -93,9 +92,16 @@ internal static class Options
                 "Give one FILE, or --query and --gallery.");
             if (!one && result.GetValue(compare) is not null) result.AddError(
                 "--compare needs one FILE with queries and gallery, and another like it.");
-            if (result.GetValue(pictures) is not null && result.GetValue(multiQuery) is null) result.AddError(
-                "--multi-query-pictures needs --multi-query.");
         });
+        CheckOptions.Needs(command, pictures, multiQuery);
+        CheckOptions.Needs(command, dialect, rerank);
+        CheckOptions.Needs(command, images, html);
+        foreach (var (part, set) in new[]
+        {
+            (queryIdentities, query), (queryCameras, query), (galleryIdentities, gallery), (galleryCameras, gallery),
+        }) CheckOptions.Needs(command, part, set);
+        CheckOptions.Useless(command, pictures, result => CheckOptions.IsGiven(result, compare),
+            "--multi-query-pictures are features of one model, so they cannot be the queries of two: leave out --compare.");
         command.SetAction((result, cancellationToken) => Task.FromResult(Evaluation.Execute(new EvaluationSettings
         {
             File = result.GetValue(file)?.FullName,

@@ -107,8 +107,7 @@ internal static class Page
         CancellationToken cancellationToken)
     {
         var lists = run.Evaluator.Rank(run.Query.Set, run.Gallery.Set, ShownPictures, cancellationToken: cancellationToken);
-        // The names may lack the folder of the image, such as query or bounding_box_test.
-        var anywhere = folder.EnumerateFiles("*", SearchOption.AllDirectories).ToLookup(file => file.Name, file => file.FullName);
+        var files = new ImageFolder(folder);
         return [.. queries.Select(query => new Ranking(Picture(run.Query, query), [.. lists[query].Indices.Select((row, i) =>
             new Found(Picture(run.Gallery, row), lists[query].Distances[i], lists[query].IsMatch[i]))]))];
 
@@ -116,10 +115,7 @@ internal static class Page
         {
             var name = set.Files?[row] ?? throw new UserErrorException(
                 "--images needs the images' names in the file (query_files, gallery_files, or paths).");
-            var path = Path.Combine(folder.FullName, name) is var direct && File.Exists(direct) ? direct
-                : anywhere[Path.GetFileName(name)].FirstOrDefault() ?? throw new UserErrorException(
-                    $"--images: there is no {name} in {folder.FullName}.");
-            return new Thumbnail(path, $"{name}: identity {set.Set.Identities[row]}, camera {set.Set.Cameras?[row]}");
+            return new Thumbnail(files.Find(name), $"{name}: identity {set.Set.Identities[row]}, camera {set.Set.Cameras?[row]}");
         }
     }
 

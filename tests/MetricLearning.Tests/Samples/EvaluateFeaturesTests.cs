@@ -115,12 +115,104 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Assert.Contains("<h2>Pairs of cameras</h2>", page, StringComparison.Ordinal);
         Assert.Contains("<h2>Verification</h2>", page, StringComparison.Ordinal);
 
+        Assert.DoesNotContain("<th>", page, StringComparison.Ordinal);           // each says of what it is the header
+        Assert.DoesNotContain("class=scroll>", page, StringComparison.Ordinal);  // each can be scrolled by keys
+        Assert.Contains("aria-label=\"CMC curve. first: from ", page, StringComparison.Ordinal);
+
+        NumPyArchive.Write(InFolder("moved.npz"), new Dictionary<string, Tensor>(arrays)
+        {
+            ["gallery_feat"] = arrays["gallery_feat"].flip(0), ["gallery_pid"] = arrays["gallery_pid"].flip(0),
+            ["gallery_cam"] = arrays["gallery_cam"].flip(0),
+        });
+        Assert.Equal(0, Run(InFolder("first.npz"), "--compare", InFolder("moved.npz")).Code);
+        NumPyArchive.Write(InFolder("fewer.npz"), new Dictionary<string, Tensor>(arrays)
+        {
+            ["gallery_feat"] = arrays["gallery_feat"][..50], ["gallery_pid"] = arrays["gallery_pid"][..50],
+            ["gallery_cam"] = arrays["gallery_cam"][..50],
+        });
+        (code, _, error) = Run(InFolder("first.npz"), "--compare", InFolder("fewer.npz"));
+        Assert.Equal(1, code);
+        Assert.Contains("Two runs are compared on one gallery, but the 60 gallery images of first and the 50 of fewer differ", error,
+            StringComparison.Ordinal);
+
         arrays["query_pid"] = arrays["query_pid"] + 1;
         NumPyArchive.Write(InFolder("second.npz"), arrays);
         (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
         Assert.Equal(1, code);
         Assert.Contains("Two runs are compared query by query, but query 0 is identity 0, camera 1 in first", error,
             StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--multi-query-pictures are features of one model", "--multi-query", "max", "--multi-query-pictures", "x.npz", "--compare",
+        "y.npz")]
+    [InlineData("--multi-query-pictures needs --multi-query.", "--multi-query-pictures", "x.npz")]
+    [InlineData("--rerank-dialect needs --rerank.", "--rerank-dialect", "zhong")]
+    [InlineData("--images needs --html.", "--images", ".")]
+    [InlineData("--query-ids needs --query.", "--query-ids", "x.npy")]
+    [InlineData("--gallery-cameras needs --gallery.", "--gallery-cameras", "x.npy")]
+    [InlineData("--memory must be at least 1.", "--memory", "0")]
+    [InlineData("--memory must be at least 1.", "--memory", "-5")]
+    [InlineData("--memory takes a whole number, got NaN.", "--memory", "NaN")]
+    [InlineData("--rerank takes k1,k2,lambda", "--rerank", "20,6,NaN")]
+    [InlineData("--rerank takes k1,k2,lambda", "--rerank", "0,6,0.3")]
+    public void AnOptionThatHasNoEffect_OrAWrongNumber_IsRefused(string message, params string[] options)
+    {
+        var (code, _, error) = Run(["both.npz", .. options]);
+        Assert.Equal(2, code);
+        Assert.Contains($"error: {message}", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>The report shows images of the folder only. If several have the name, the path decides.</summary>
+    [Fact]
+    public void Images_AreThoseOfTheFolder()
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        foreach (var (name, gray) in new[] { ("here/a", "0"), ("here/b", "255"), ("elsewhere", "128") })
+        {
+            Directory.CreateDirectory(InFolder(name));
+            File.WriteAllText(InFolder($"{name}/1.pgm"), $"P2 1 1 255 {gray}");
+        }
+        var pages = new[] { "a/1.pgm", "b/1.pgm", InFolder("elsewhere/b/1.pgm") }.Select(Page).ToArray();
+        Assert.NotEqual(pages[0], pages[1]);
+        Assert.Equal(pages[1], pages[2]);
+        Assert.Contains("--images: 1.pgm may be ", Fault("1.pgm"), StringComparison.Ordinal);
+        File.Delete(InFolder("here/a/1.pgm"));
+        Assert.Equal(pages[1], Page(InFolder("elsewhere/1.pgm")));
+        File.WriteAllText(InFolder("elsewhere/secret"), "secret");
+        Assert.Contains("--images: there is no ", Fault(InFolder("elsewhere/secret")), StringComparison.Ordinal);
+        Assert.Contains("--images: there is no ", Fault("../elsewhere/secret"), StringComparison.Ordinal);
+        File.WriteAllText(InFolder("here/secret"), "secret");
+        Assert.Contains($"{InFolder("here/secret")}: ", Fault("secret"), StringComparison.Ordinal);
+
+        string Page(string name)
+        {
+            var (code, _, error) = With(name);
+            Assert.True(code == 0, error);
+            var page = File.ReadAllText(InFolder("page.html"));
+            var start = page.IndexOf("data:image/png;base64,", StringComparison.Ordinal);
+            return page[start..page.IndexOf('"', start)];
+        }
+
+        string Fault(string name)
+        {
+            var (code, _, error) = With(name);
+            Assert.Equal(1, code);
+            return error;
+        }
+
+        (int Code, string Output, string Error) With(string name)
+        {
+            foreach (var (role, rows) in new[] { ("query", 20), ("gallery", 60) })
+            {
+                NumPyFile.Write(InFolder($"{role}.npy"), arrays[$"{role}_feat"]);
+                File.WriteAllLines(InFolder($"{role}.csv"), Enumerable.Range(0, rows).Select(row =>
+                    $"{name},{arrays[$"{role}_pid"][row].item<long>()},{arrays[$"{role}_cam"][row].item<long>()}").Prepend("file,pid,cam"));
+            }
+            return Run("--query", InFolder("query.npy"), "--gallery", InFolder("gallery.npy"), "--images", InFolder("here"), "--html",
+                InFolder("page.html"));
+        }
     }
 
     [Fact]
