@@ -52,7 +52,10 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
     }
 
     /// <summary>The path of an image, relative to the source.</summary>
-    public string PathOf(ImageSample sample) => System.IO.Path.GetRelativePath(Images, sample.Path).Replace('\\', '/');
+    public string PathOf(ImageSample sample) => PathOf(sample.Path);
+
+    /// <summary>The path of an image's file, relative to the source.</summary>
+    public string PathOf(string file) => System.IO.Path.GetRelativePath(Images, file).Replace('\\', '/');
 
     /// <summary>One row per part: its images, identities, cameras and distractors.</summary>
     public static IReadOnlyList<string[]> Statistics(ReIdDataset data)

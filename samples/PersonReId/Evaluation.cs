@@ -100,7 +100,7 @@ internal static class Evaluation
                 Distances = EmbeddingPlots.Histogram(query, gallery, data.Protocol, distance, cancellationToken),
                 Projection = EmbeddingPlots.Plane(query, gallery, distance),
                 Rankings = Rankings(query, gallery, data, distance, queries, top: 10, cancellationToken),
-                Mistakes = Mistakes(query, gallery, data, distance, most: 12, cancellationToken),
+                Mistakes = Mistakes(report, query, gallery, data, distance, most: 12, cancellationToken),
                 Activations = Activation.Of(model, [.. queries.Select(row => data.Query[row])], settings, cancellationToken),
             }, report);
         }
@@ -108,18 +108,20 @@ internal static class Evaluation
 
     /// <summary>Collects the mistakes: which identity is taken for which, how often, and the nearest pair of images of each
     /// mistake.</summary>
+    /// <param name="report">The evaluation. Queries without a match are no mistakes of the network, and are left out.</param>
     /// <param name="query">The queries.</param>
     /// <param name="gallery">The gallery.</param>
     /// <param name="data">Their images.</param>
     /// <param name="distance">The distance that ranks the gallery.</param>
     /// <param name="most">The greatest number of pairs. Pairs with the most queries come first, then the nearest ones.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    public static IReadOnlyList<Mistake> Mistakes(EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, int most,
-        CancellationToken cancellationToken)
+    public static IReadOnlyList<Mistake> Mistakes(RetrievalReport report, EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data,
+        Distance distance, int most, CancellationToken cancellationToken)
     {
-        var queriesOf = data.Query.CountBy(sample => sample.Identity).ToDictionary();
+        var valid = report.PerQuery.Where(one => one.Skipped == SkipReason.None).Select(one => one.Query).ToHashSet();
+        var queriesOf = valid.CountBy(row => data.Query[row].Identity).ToDictionary();
         return [.. Evaluator(data, distance).Rank(query, gallery, 1, cancellationToken: cancellationToken)
-            .Where(list => list.Count > 0 && !list.IsMatch[0])
+            .Where(list => valid.Contains(list.Query) && !list.IsMatch[0])
             .GroupBy(list => (Identity: data.Query[list.Query].Identity, TakenFor: data.Gallery[list.Indices[0]].Identity))
             .Select(group => (group.Key, Count: group.Count(), Nearest: group.MinBy(list => list.Distances[0])!))
             .OrderByDescending(mistake => mistake.Count).ThenBy(mistake => mistake.Nearest.Distances[0]).Take(most)

@@ -124,7 +124,8 @@ internal static class Networks
 
     /// <summary>
     /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks. It
-    /// ignores a classifier with another number of identities.
+    /// ignores a classifier with another number of identities. One with the same number is loaded, because a run that trains further on
+    /// the same people needs it; the result says so, because the people may be others.
     /// </summary>
     private static string Load(EmbeddingModel model, string path)
     {
@@ -146,7 +147,8 @@ internal static class Networks
             throw new UserErrorException(
                 $"{path} does not fit this network ({report.Matched.Count} tensors match, {report.Missing.Count} are missing, "
                 + $"{report.Unexpected.Count} unexpected, {report.Mismatched.Count} of another shape). Is --arch right?");
-        return $"{report.Matched.Count} tensors loaded, {report.Missing.Count} start anew";
+        return $"{report.Matched.Count} tensors loaded, {report.Missing.Count} start anew"
+            + (sameIdentities ? $"; the classifier of the file's {model.Classes} identities is loaded, as if they were those of --data" : "");
     }
 
     private static bool IsHead(string name) => name.StartsWith("classifier.", StringComparison.Ordinal);

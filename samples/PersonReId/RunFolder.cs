@@ -33,7 +33,7 @@ internal sealed class RunFolder(DirectoryInfo folder)
     /// <exception cref="UserErrorException">The folder does not hold what <paramref name="start"/> asks for.</exception>
     public bool Allows(RunStart start)
     {
-        if (start == RunStart.New && new[] { Last, Best, Report }.Any(File.Exists)) throw new UserErrorException(
+        if (start == RunStart.New && Files.Any()) throw new UserErrorException(
             $"{Name} holds a run. --resume goes on with it, --overwrite deletes it and begins anew; or take another --output.");
         if (start != RunStart.Resume) return true;
         if (File.Exists(Report))
@@ -47,7 +47,10 @@ internal sealed class RunFolder(DirectoryInfo folder)
     /// <summary>Deletes the files of a run.</summary>
     public void Clear()
     {
-        string[] numbered = Directory.Exists(Name) ? Directory.GetFiles(Name, "epoch-*.safetensors") : [];
-        foreach (var file in new[] { Report, Best, Last }.Concat(numbered)) File.Delete(file);
+        foreach (var file in Files.ToList()) File.Delete(file);
     }
+
+    /// <summary>The files of a run that are in the folder.</summary>
+    private IEnumerable<string> Files => new[] { Report, Best, Last }.Where(File.Exists)
+        .Concat(Directory.Exists(Name) ? Directory.GetFiles(Name, "epoch-*.safetensors") : []);
 }

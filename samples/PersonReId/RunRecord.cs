@@ -17,13 +17,17 @@ internal sealed class RunRecord
     private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",
         Fingerprint = "recipe fingerprint", Images = "images";
     private const int ShownQueries = 6;
-    private static readonly JsonSerializerOptions json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private readonly JsonSerializerOptions json;
     private readonly TrainingCheckpoint checkpoint;
     private readonly IReadOnlyList<int> queries;
 
     private RunRecord(DataSource source, ReIdDataset data, TrainingSettings settings, TrainingCheckpoint checkpoint)
     {
         (Source, Data, Settings, this.checkpoint) = (source, data, settings, checkpoint);
+        json = new()
+        {
+            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, Converters = { new RelativeThumbnail(source) },
+        };
         queries = Evaluation.SomeQueries(data, ShownQueries, settings.Seed);
     }
 
@@ -128,6 +132,17 @@ internal sealed class RunRecord
         foreach (var list in new[] { data.Train, data.Query, data.Gallery })
             foreach (var image in list) sha.AppendData(Encoding.UTF8.GetBytes($"{source.PathOf(image)}\n{image.Identity}\n"));
         return Convert.ToHexString(sha.GetHashAndReset());
+    }
+
+    /// <summary>Stores the paths of images relative to the dataset, which may be in another place when the run is resumed.</summary>
+    private sealed class RelativeThumbnail(DataSource source) : JsonConverter<Thumbnail>
+    {
+        public override Thumbnail? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            JsonSerializer.Deserialize<Thumbnail>(ref reader) is { } stored
+                ? stored with { Path = Path.Combine(source.Images, stored.Path) } : null;
+
+        public override void Write(Utf8JsonWriter writer, Thumbnail value, JsonSerializerOptions options) =>
+            JsonSerializer.Serialize(writer, value with { Path = source.PathOf(value.Path) });
     }
 
     private T? Read<T>(string note) where T : class =>

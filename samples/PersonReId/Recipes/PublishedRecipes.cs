@@ -30,7 +30,7 @@ internal static class PublishedRecipes
         Source = "Luo et al. 2019; reid-strong-baseline, configs/softmax_triplet_with_center.yml",
         Differences =
         [
-            "Its epochs count from 1, so that its rate falls in epochs 40 and 70; that is after 39 and 69 epochs, and here too.",
+            "The original counts epochs from 1: its rate falls in epochs 40 and 70, that is after 39 and 69 epochs, as here.",
             "An epoch draws every image once (AllImages), as its sampler does up to leftovers.",
         ],
         Architecture = "resnet50",
@@ -112,7 +112,10 @@ internal static class PublishedRecipes
     {
         Name = "osnet",
         Source = "Zhou et al. 2019; torchreid, configs/im_osnet_x1_0_softmax_256x128_amsgrad_cosine.yaml",
-        Differences = ["250 epochs of 64 images, as its comments and its table of models have it; the file itself says 50 of 32."],
+        Differences =
+        [
+            "250 epochs of batches of 64, as in the original's comments and table; its configuration file says 50 of 32.",
+        ],
         Architecture = "osnet_x1_0",
         Weights = ImageNet,
         Shuffles = true,
@@ -194,8 +197,8 @@ internal static class PublishedRecipes
         Source = "open-metric-learning, examples/extractor_sop/train_sop.yaml",
         Differences =
         [
-            "30 epochs; it trains until it is stopped.",
-            "32 identities of all; it draws them from 3 categories.",
+            "30 epochs; the original trains until it is stopped.",
+            "A batch draws 32 identities from all; the original draws them from 3 categories.",
             "Random crop and flip of its augmentation, without its color changes.",
             "Float32 on one device in place of mixed precision on two.",
         ],

@@ -21,35 +21,53 @@ public sealed partial class ResumeTests(SmallRun run)
         List<string> lines = [];
         using (var process = SmallRun.Start(lines, run.Train(folder)))
         {
-            while (!process.HasExited && !Has()) Thread.Yield();
+            while (!process.HasExited && !Has(lines, line)) Thread.Yield();
             Process.Start("kill", [$"-{signal}", $"{process.Id}"]).WaitForExit();
             process.WaitForExit();
             Assert.True(process.ExitCode == 130, string.Join('\n', lines));
         }
-        var command = lines[lines.FindIndex(text => text.EndsWith("To go on:", StringComparison.Ordinal)) + 1].Trim();
+        var command = CommandToGoOn(lines);
         var options = Option().Matches(SmallRun.Finish("train", "--help")).Select(match => match.Value)
             .Except(["--help", "--debug", "--overwrite", "--weights", "--images", "--splits", "--normalize", "--without",
                 "--matryoshka", "--teacher", "--teacher-weight", "--log-json"]);
         Assert.All(options, option => Assert.Contains($"{option} ", command + " ", StringComparison.Ordinal));
 
-        var program = $"dotnet '{Path.Combine(AppContext.BaseDirectory, "PersonReId.dll")}'";
-        var start = new ProcessStartInfo("sh", ["-c", command.Replace("PersonReId", program, StringComparison.Ordinal)])
-        {
-            RedirectStandardOutput = true,
-            Environment = { ["OMP_NUM_THREADS"] = "1", ["MKL_NUM_THREADS"] = "1" },
-        };
-        using (var resumed = Process.Start(start)!)
+        using (var resumed = InShell(command))
         {
             resumed.StandardOutput.ReadToEnd();
             resumed.WaitForExit();
             Assert.Equal(0, resumed.ExitCode);
         }
         Assert.Equal(run.Expected, SmallRun.Result.Of(folder));
+    }
 
-        bool Has()
+    /// <summary>The demo is stopped twice while it evaluates for the first time; the second time it was resumed.</summary>
+    [Fact]
+    public void AStoppedDemo_SaysHowToGoOn()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
+        List<string> lines = [];
+        using (var process = SmallRun.Start(lines, "demo", "--quick", "--seed", "3", "--output", run.NewFolder()))
         {
-            lock (lines) return lines.Any(text => text.StartsWith(line, StringComparison.Ordinal));
+            while (!process.HasExited && !Has(lines, "Network")) Thread.Yield();
+            Process.Start("kill", [$"{process.Id}"]).WaitForExit();
+            process.WaitForExit();
         }
+        var command = CommandToGoOn(lines);
+        Assert.StartsWith("PersonReId demo --quick --seed 3 ", command, StringComparison.Ordinal);
+        List<string> resumed = [];
+        using (var process = InShell(command))
+        {
+            while (process.StandardOutput.ReadLine() is { } line)
+            {
+                resumed.Add(line);
+                if (line == "Network") Process.Start("kill", [$"{process.Id}"]).WaitForExit();
+            }
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 130, string.Join('\n', resumed));
+        }
+        Assert.DoesNotContain("Drawing pedestrians", resumed);
+        Assert.Equal(command, CommandToGoOn(resumed));
     }
 
     [Fact]
@@ -60,17 +78,12 @@ public sealed partial class ResumeTests(SmallRun run)
         // One step with such images takes so long that the program still waits for its end when the second signal comes. One shell sends
         // all signals: on a busy machine, starting a process for each signal took longer than the step.
         using var process = SmallRun.Start(lines, run.Train(run.NewFolder(), "--size", "384", "192", "--batch", "6", "12"));
-        while (!process.HasExited && !Contains("Network")) Thread.Yield();
+        while (!process.HasExited && !Has(lines, "Network")) Thread.Yield();
         using var sender = Process.Start("sh", ["-c", $"while kill -TERM {process.Id} 2> /dev/null; do sleep 0.02; done"]);
         process.WaitForExit();
         sender.WaitForExit();
         Assert.True(process.ExitCode == 128 + 15, string.Join('\n', lines));
-        Assert.False(Contains("stopped"));
-
-        bool Contains(string start)
-        {
-            lock (lines) return lines.Any(text => text.StartsWith(start, StringComparison.Ordinal));
-        }
+        Assert.False(Has(lines, "stopped"));
     }
 
     /// <summary>Whether SIGINT is ignored by this process and so by the programs that it starts.</summary>
@@ -85,6 +98,47 @@ public sealed partial class ResumeTests(SmallRun run)
                 line => line.StartsWith(name, StringComparison.Ordinal)) : null;
             return mask is not null && (Convert.ToUInt64(mask[name.Length..].Trim(), 16) >> (interrupt - 1) & 1) == 1;
         }
+    }
+
+    /// <summary>A run whose images lie in another place when it is resumed: its report shows them from there. The run starts from weights
+    /// of the same people, and says what it does with their classifier.</summary>
+    [Fact]
+    public void ImagesMayMove_BetweenStartAndResume()
+    {
+        var (first, second, folder) = (run.NewFolder(), run.NewFolder(), run.NewFolder());
+        foreach (var file in Directory.GetFiles(run.Data, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(first, Path.GetRelativePath(run.Data, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        string[] weights = ["--weights", Path.Combine(run.Whole, TrainingCheckpoint.BestFile)];
+        Assert.Contains("the classifier of the file's 6 identities is loaded",
+            SmallRun.Finish(Train(first)), StringComparison.Ordinal);
+        var report = Path.Combine(folder, "report.html");
+        var before = SmallRun.Result.Of(folder);
+        File.Delete(report);
+        Directory.Move(first, second);
+        SmallRun.Finish([.. Train(second), "--resume"]);
+        Assert.Equal(Cards(before.Report), Cards(File.ReadAllText(report)));
+
+        string[] Train(string data) => [.. run.Train(folder, weights).Select(argument => argument == run.Data ? data : argument)];
+
+        static string Cards(string page) => page[page.IndexOf("<section class=wide>", StringComparison.Ordinal)..
+            page.IndexOf("<h2>Settings", StringComparison.Ordinal)];
+    }
+
+    /// <summary>Checkpoints with the number of an epoch are a run too.</summary>
+    [Fact]
+    public void AFolderWithANumberedCheckpoint_IsRefused()
+    {
+        var folder = Directory.CreateDirectory(run.NewFolder()).FullName;
+        var kept = Path.Combine(folder, "epoch-020.safetensors");
+        File.WriteAllText(kept, "");
+        var (code, output) = SmallRun.Run(run.Train(folder));
+        Assert.Equal(1, code);
+        Assert.Contains("holds a run", output, StringComparison.Ordinal);
+        Assert.True(File.Exists(kept));
     }
 
     [Fact]
@@ -120,6 +174,26 @@ public sealed partial class ResumeTests(SmallRun run)
         Assert.Equal(run.Expected, SmallRun.Result.Of(folder));
         Assert.Contains("epoch 1", SmallRun.Finish(run.Train(folder, "--overwrite")), StringComparison.Ordinal);
         Assert.Equal(run.Expected, SmallRun.Result.Of(folder));
+    }
+
+    /// <summary>The command that a stopped run printed.</summary>
+    private static string CommandToGoOn(List<string> lines) =>
+        lines[lines.FindIndex(text => text.EndsWith("To go on:", StringComparison.Ordinal)) + 1].Trim();
+
+    /// <summary>Starts a printed command as a user does, in a shell that becomes the program.</summary>
+    private static Process InShell(string command)
+    {
+        var program = $"exec dotnet '{Path.Combine(AppContext.BaseDirectory, "PersonReId.dll")}'";
+        return Process.Start(new ProcessStartInfo("sh", ["-c", command.Replace("PersonReId", program, StringComparison.Ordinal)])
+        {
+            RedirectStandardOutput = true,
+            Environment = { ["OMP_NUM_THREADS"] = "1", ["MKL_NUM_THREADS"] = "1" },
+        })!;
+    }
+
+    private static bool Has(List<string> lines, string start)
+    {
+        lock (lines) return lines.Any(text => text.StartsWith(start, StringComparison.Ordinal));
     }
 
     [GeneratedRegex("--[a-z][a-z-]+")]
