@@ -11,8 +11,8 @@ internal static class ParseErrors
     /// <summary>The greatest number of values that are listed in full.</summary>
     private const int Listed = 6;
 
-    /// <summary>The errors of a command line. They include mistakes that the parser lets pass: <c>0,5</c> would be read as 5, and an option
-    /// before the name of a command would be ignored.</summary>
+    /// <summary>The errors of a command line. They include mistakes that the parser lets pass: <c>0,5</c> would be read as 5, a third
+    /// value of a pair would make it invalid, and an option before the name of a command would be ignored.</summary>
     public static IEnumerable<string> Of(ParseResult parsed)
     {
         if (parsed.UnmatchedTokens is [var unmatched, ..])
@@ -22,7 +22,10 @@ internal static class ParseErrors
         }
         foreach (var error in parsed.Errors) yield return Of(error);
         foreach (var given in parsed.CommandResult.Children.OfType<OptionResult>())
-            if (OddNumber(given) is { } odd) yield return $"{given.Option.Name} takes {KindOf(given.Option.ValueType)}, got {odd}.";
+            if (given.Tokens.Count > given.Option.Arity.MaximumNumberOfValues && given.Option.Arity.MaximumNumberOfValues > 1)
+                yield return $"{given.Option.Name} takes {given.Option.Arity.MaximumNumberOfValues} values, got "
+                    + $"{string.Join(' ', given.Tokens.Select(token => token.Value))}.";
+            else if (OddNumber(given) is { } odd) yield return $"{given.Option.Name} takes {KindOf(given.Option.ValueType)}, got {odd}.";
         if (parsed.CommandResult.Parent is CommandResult parent)
             foreach (var given in parent.Children.OfType<OptionResult>())
                 if (given is { Implicit: false, Option.Recursive: false })

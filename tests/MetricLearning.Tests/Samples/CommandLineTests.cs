@@ -22,6 +22,7 @@ public class CommandLineTests
     [InlineData("--splits needs --dataset csv or json.", "train", "--data", ".", "--splits", "a", "b", "c", "--dataset", "msmt17")]
     [InlineData("--count is for queries that are drawn, and --queries names them.", "rank", "--data", ".", "--weights", "imagenet",
         "--queries", "a.jpg", "--count", "3")]
+    [InlineData("--size takes 2 values, got 64 32 128 64.", "train", "--data", ".", "--size", "64", "32", "--size", "128", "64")]
     [InlineData("--epochs needs the name of a recipe.", "recipe", "--epochs", "3")]
     [InlineData("--seed stands before the command train.", "--seed", "3", "train", "--data", ".")]
     [InlineData("--arch: there is no resnet19. Near names: resnet18, ", "train", "--data", ".", "--arch", "resnet19")]
@@ -59,8 +60,13 @@ public class CommandLineTests
             foreach (var option in command.Options.Where(option => numbers.Contains(option.ValueType)))
                 foreach (var value in new[] { "0", "-5", "NaN", "text" })
                 {
-                    string[] path = command == root ? [] : [command.Name];
-                    var parsed = root.Parse([.. path, option.Name, .. Enumerable.Repeat(value, option.Arity.MinimumNumberOfValues)]);
+                    string[] start = (command.Name, option.Name) switch
+                    {
+                        ("train", "--teacher-weight") => ["train", "--teacher", typeof(CommandLineTests).Assembly.Location],
+                        ("recipe", _) => ["recipe", "lesson"],
+                        _ => command == root ? [] : [command.Name],
+                    };
+                    var parsed = root.Parse([.. start, option.Name, .. Enumerable.Repeat(value, option.Arity.MinimumNumberOfValues)]);
                     var isRefused = ParseErrors.Of(parsed).Any(error => error.StartsWith($"{option.Name} takes ", StringComparison.Ordinal)
                         || error.StartsWith($"{option.Name} must be ", StringComparison.Ordinal));
                     Assert.True(isRefused == (value != "0" || !mayBeZero.Contains(option.Name)), $"{command.Name} {option.Name} {value}");

@@ -77,13 +77,18 @@ public sealed partial class ResumeTests(SmallRun run)
         List<string> lines = [];
         // One step with such images takes so long that the program still waits for its end when the second signal comes. One shell sends
         // all signals: on a busy machine, starting a process for each signal took longer than the step.
-        using var process = SmallRun.Start(lines, run.Train(run.NewFolder(), "--size", "384", "192", "--batch", "6", "12"));
+        var arguments = run.Train(run.NewFolder());
+        Set("--size", "384", "192");
+        Set("--batch", "6", "12");
+        using var process = SmallRun.Start(lines, arguments);
         while (!process.HasExited && !Has(lines, "Network")) Thread.Yield();
         using var sender = Process.Start("sh", ["-c", $"while kill -TERM {process.Id} 2> /dev/null; do sleep 0.02; done"]);
         process.WaitForExit();
         sender.WaitForExit();
         Assert.True(process.ExitCode == 128 + 15, string.Join('\n', lines));
         Assert.False(Has(lines, "stopped"));
+
+        void Set(string option, params string[] values) => values.CopyTo(arguments, Array.IndexOf(arguments, option) + 1);
     }
 
     /// <summary>Whether SIGINT is ignored by this process and so by the programs that it starts.</summary>
