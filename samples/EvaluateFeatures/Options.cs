@@ -40,7 +40,8 @@ internal static class Options
         var protocol = new Option<string?>("--protocol")
         {
             Description =
-                "Which gallery images are ignored for a query. Default: market1501 (its identity in its camera, and junk); self for one set",
+                "Which gallery images are ignored for a query. Default: market1501 (its identity in its camera, and junk); self for one "
+                + "set",
         };
         protocol.AcceptOnlyFromAmong("market1501", "veri", "cuhk03", "self", "none", "other-cameras");
         var ties = Choice("--ties", "The order of images at equal distances", "index", "optimistic", "pessimistic", "expected");

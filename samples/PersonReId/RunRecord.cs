@@ -134,6 +134,11 @@ internal sealed class RunRecord
         return Convert.ToHexString(sha.GetHashAndReset());
     }
 
+    private T? Read<T>(string note) where T : class =>
+        checkpoint.Notes.TryGetValue(note, out var text) ? JsonSerializer.Deserialize<T>(text, json) : null;
+
+    private void Write<T>(string note, T value) => checkpoint.Notes[note] = JsonSerializer.Serialize(value, json);
+
     /// <summary>Stores the paths of images relative to the dataset, which may be in another place when the run is resumed.</summary>
     private sealed class RelativeThumbnail(DataSource source) : JsonConverter<Thumbnail>
     {
@@ -144,11 +149,6 @@ internal sealed class RunRecord
         public override void Write(Utf8JsonWriter writer, Thumbnail value, JsonSerializerOptions options) =>
             JsonSerializer.Serialize(writer, value with { Path = source.PathOf(value.Path) });
     }
-
-    private T? Read<T>(string note) where T : class =>
-        checkpoint.Notes.TryGetValue(note, out var text) ? JsonSerializer.Deserialize<T>(text, json) : null;
-
-    private void Write<T>(string note, T value) => checkpoint.Notes[note] = JsonSerializer.Serialize(value, json);
 }
 
 /// <summary>An evaluation with all that the report shows of it.</summary>
