@@ -9,10 +9,10 @@ public sealed class RankTests(SmallRun run)
     {
         var folder = Directory.CreateDirectory(run.NewFolder()).FullName;
         var pictures = Directory.GetFiles(Path.Combine(run.Data, "query")).Order(StringComparer.Ordinal).Take(2).ToArray();
-        foreach (var (name, i) in new[] { "a", "b" }.Select((name, i) => (name, i)))
+        foreach (var (name, picture) in "ab".Zip(pictures))
         {
-            Directory.CreateDirectory(Path.Combine(folder, name));
-            File.Copy(pictures[i], Path.Combine(folder, name, "1.jpg"));
+            Directory.CreateDirectory(Path.Combine(folder, $"{name}"));
+            File.Copy(picture, Path.Combine(folder, $"{name}", "1.jpg"));
         }
         File.WriteAllLines(Path.Combine(folder, "list.csv"),
         [
