@@ -11,7 +11,8 @@ internal sealed record Result(string Id, string Name, IReadOnlyList<string> Tags
 
 /// <summary>The result of a search.</summary>
 /// <param name="Results">The products, the most similar first.</param>
-/// <param name="Answer">Whether the first one is the product in the query; null if the query is itself a product of the catalogue.</param>
+/// <param name="Answer">Whether the first one is the product in the query; null if the query is itself a product of the catalogue, or if a tag
+/// limits the search.</param>
 /// <param name="Milliseconds">The time of the search.</param>
 internal sealed record SearchAnswer(IReadOnlyList<Result> Results, Answer? Answer, double Milliseconds);
 
@@ -21,7 +22,9 @@ internal sealed record IndexRequest(string? Folder);
 /// <summary>The addresses that the page calls.</summary>
 internal static class Api
 {
-    public const string UploadPolicy = "uploads";
+    /// <summary>The limits of uploads, and of other requests that take time on the processor.</summary>
+    public const string UploadPolicy = "uploads", WorkPolicy = "work";
+
     private const int DefaultCount = 24, MostResults = 200, ExampleSide = 320;
 
     private static readonly Meter meter = new("ProductSearch");
@@ -66,7 +69,8 @@ internal static class Api
             }
             var clock = Stopwatch.StartNew();
             var found = await engine.Catalogue.SearchAsync(engine.Embedder.Embed(picture), count ?? DefaultCount, Tag(tag));
-            return Answered(found, engine.Judge.Of(found), clock);
+            // A search under a tag sees only a part of the catalogue: the product may be in the other part.
+            return Answered(found, Tag(tag) is null ? engine.Judge.Of(found) : null, clock);
         }).RequireRateLimiting(UploadPolicy);
 
         api.MapGet("/products/{id}/similar", async (string id, Startup startup, string? tag, int? count) =>
@@ -76,12 +80,14 @@ internal static class Api
             if (engine.Catalogue.Find(id) is not { } item) return NoSuchProduct();
             var clock = Stopwatch.StartNew();
             return Answered(await engine.Catalogue.LikeAsync(item, count ?? DefaultCount, Tag(tag)), answer: null, clock);
-        });
+        }).RequireRateLimiting(WorkPolicy);
 
         api.MapGet("/products/{id}/picture", (string id, Startup startup, HttpResponse response) =>
         {
             if (startup.Engine is not { } engine) return NotReady();
             if (engine.Catalogue.Find(id) is not { } item) return NoSuchProduct();
+            if (!File.Exists(engine.Catalogue.PictureOf(item))) return Results.Problem("The picture of this product is missing.",
+                statusCode: StatusCodes.Status404NotFound);
             response.Headers.CacheControl = "private, max-age=86400";
             return Results.File(engine.Catalogue.PictureOf(item), "image/jpeg");
         });
@@ -90,10 +96,12 @@ internal static class Api
         // have.
         api.MapGet("/examples/{number:int:min(0)}", (int number, Settings settings) =>
         {
+            if (number > Judge.LastExample) return Results.Problem($"The last example has the number {Judge.LastExample}.",
+                statusCode: StatusCodes.Status404NotFound);
             var product = Judge.ProductOf(settings, number);
             var picture = product.Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0xE8, (ulong)number)), ExampleSide);
             return Results.Bytes(Pictures.Jpeg(picture), "image/jpeg");
-        });
+        }).RequireRateLimiting(WorkPolicy);
 
         api.MapPost("/index", (IndexRequest request, FolderIndexing indexing) =>
             string.IsNullOrWhiteSpace(request.Folder) ? Results.Problem("A folder is needed.", statusCode: StatusCodes.Status400BadRequest)

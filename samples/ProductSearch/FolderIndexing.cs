@@ -1,6 +1,5 @@
 using MetricLearning;
 using MetricLearning.Vision;
-using Microsoft.Extensions.VectorData;
 
 namespace ProductSearch;
 
@@ -25,6 +24,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         {
             if (running is not null) return "Another folder is being added.";
             running = CancellationTokenSource.CreateLinkedTokenSource(program.ApplicationStopping);
+            // The message about the last folder would look like one about this folder.
+            board.Set(old => old with { Message = null });
         }
         _ = Task.Run(() => RunAsync(engine, path, running.Token));
         return null;
@@ -40,8 +41,10 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     /// add.</summary>
     private string? Allowed(string folder, out string path)
     {
-        var allowed = RealPath.Of(settings.Photos.FullName);
         path = "";
+        if (!Directory.Exists(settings.Photos.FullName))
+            return $"There is no folder {settings.Photos.FullName} any more. Start the program with --photos to name another.";
+        var allowed = RealPath.Of(settings.Photos.FullName);
         if (folder.Contains('\0', StringComparison.Ordinal)) return "This is not the name of a folder.";
         var whole = Path.GetFullPath(folder.StartsWith('~')
             ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + folder[1..] : folder, settings.Photos.FullName);
@@ -57,14 +60,15 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     private async Task RunAsync(Engine engine, string path, CancellationToken cancellationToken)
     {
         var (added, unreadable, known) = (0, 0, 0);
+        var how = "";
         try
         {
             var files = Files(path);
             for (var first = 0; first < files.Length; first += AtOnce)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                board.Show($"Adding {Path.GetFileName(path)}: {first} of {files.Length} pictures", (double)first / files.Length,
-                    canStop: true);
+                board.Show($"Adding {Path.GetFileName(path)}", (double)first / files.Length, canStop: true,
+                    $"{first} of {files.Length} pictures");
                 var read = files.Skip(first).Take(AtOnce).AsParallel().AsOrdered()
                     .Select(file => Read(path, file)).ToArray();
                 unreadable += read.Count(item => item is null);
@@ -77,28 +81,26 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
                 added += fresh.Length;
                 board.Set(old => old with { Count = engine.Catalogue.Count, Tags = engine.Catalogue.Tags });
             }
-            End("");
+            if (added > 0) await engine.Judge.LearnAsync(board, canStop: true, cancellationToken);
         }
         catch (OperationCanceledException)
         {
-            End("Stopped. ");
+            how = "Stopped. ";
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or VectorStoreException)
+#pragma warning disable CA1031 // Nobody awaits this task, so the page and the log must tell every error.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             Log.CannotGoOn(log, e);
-            End($"It could not continue: {e.Message} ");
+            how = $"It could not continue: {App.MessageOf(e).TrimEnd('.')}. ";
         }
-
-        void End(string how)
+        var message = $"{how}{added} pictures added{(known > 0 ? $", {known} were there already" : "")}"
+            + $"{(unreadable > 0 ? $", {unreadable} could not be read" : "")}.";
+        lock (gate)
         {
-            lock (gate)
-            {
-                running!.Dispose();
-                running = null;
-            }
-            var message = $"{how}{added} pictures added{(known > 0 ? $", {known} were there already" : "")}"
-                + $"{(unreadable > 0 ? $", {unreadable} could not be read" : "")}.";
-            board.Set(old => old with { Activity = null, Share = null, CanStop = false, Message = message });
+            running!.Dispose();
+            running = null;
+            board.Set(old => old with { Activity = null, Detail = null, Share = null, CanStop = false, Message = message });
         }
     }
 
@@ -110,6 +112,10 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         }).Where(file => extensions.Contains(Path.GetExtension(file))).Order(StringComparer.Ordinal),
     ];
 
+    /// <summary>The name of a picture: that of its file without the ending, or the whole one if nothing else is left.</summary>
+    private static string NameOf(string file) => Path.GetFileNameWithoutExtension(file).Replace('_', ' ').Trim() is { Length: > 0 } name
+        ? name : Path.GetFileName(file);
+
     /// <summary>Reads one picture as a product. Its name is the file's, and its tags are the names of the folders around it.</summary>
     private static (Item Item, Picture Picture)? Read(string root, string file)
     {
@@ -119,7 +125,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
             var bytes = File.ReadAllBytes(file);
             var picture = Picture.Load(bytes, Uploads.MaxPixels);
             var folders = Path.GetDirectoryName(Path.GetRelativePath(Path.GetDirectoryName(root) ?? root, file))!;
-            return (new Item(Catalogue.KeyOf(bytes), Path.GetFileNameWithoutExtension(file).Replace('_', ' '),
+            return (new Item(Catalogue.KeyOf(bytes), NameOf(file),
                 [.. folders.Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries)], Pictures: 1), picture);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)

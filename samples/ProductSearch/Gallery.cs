@@ -34,32 +34,45 @@ internal sealed class Gallery : IDisposable
     public Task<Catalogue> OpenAsync() =>
         Catalogue.OpenAsync(store.GetCollection<string, Shot>(ProductsOf + fingerprint), pictures);
 
-    /// <summary>Embeds the pictures that were added under other networks, and then deletes the collections of those.</summary>
+    /// <summary>Embeds the pictures that were added under other networks, and then deletes the collections of those. A collection stays if
+    /// it has an item whose picture cannot be read, so that nothing is lost.</summary>
     /// <param name="catalogue">The catalogue of this network.</param>
     /// <param name="embedder">The network.</param>
     /// <param name="report">Is called with the share that is done.</param>
     /// <param name="cancellationToken">Stops between batches.</param>
-    public async Task TakeOverAsync(Catalogue catalogue, Embedder embedder, Action<double> report, CancellationToken cancellationToken)
+    /// <returns>The number of items whose picture cannot be read.</returns>
+    public async Task<int> TakeOverAsync(Catalogue catalogue, Embedder embedder, Action<double> report, CancellationToken cancellationToken)
     {
         // This store has no embedding space, so it reads the items of any network.
         using var all = new SqliteVectorStore(path);
         var others = await all.ListCollectionNamesAsync(cancellationToken)
             .Where(name => !name.EndsWith(fingerprint, StringComparison.Ordinal)).ToListAsync(cancellationToken);
-        foreach (var name in others.Where(name => name.StartsWith(ProductsOf, StringComparison.Ordinal)))
+        var unread = 0;
+        foreach (var name in others)
+        {
+            var left = name.StartsWith(ProductsOf, StringComparison.Ordinal) ? await EmbedAsync(name) : 0;
+            if (left == 0) await all.EnsureCollectionDeletedAsync(name, cancellationToken);
+            unread += left;
+        }
+        return unread;
+
+        async Task<int> EmbedAsync(string name)
         {
             var old = await Catalogue.OpenAsync(all.GetCollection<string, Shot>(name), pictures);
-            var added = old.Items.Where(item => !Startup.IsDrawn(item) && catalogue.Find(item.Id) is null).ToArray();
-            for (var first = 0; first < added.Length; first += AtOnce)
+            var wanted = old.Items.Where(item => !Startup.IsDrawn(item) && catalogue.Find(item.Id) is null).ToArray();
+            var embedded = 0;
+            for (var first = 0; first < wanted.Length; first += AtOnce)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                report((double)first / added.Length);
-                var items = added.Skip(first).Take(AtOnce).Where(item => File.Exists(catalogue.PictureOf(item))).ToArray();
-                var vectors = embedder.Embed([.. items.Select(item =>
-                    Picture.Load(File.ReadAllBytes(catalogue.PictureOf(item)), Uploads.MaxPixels))]);
-                await catalogue.AddAsync([.. items.Select((item, i) => (item, (IReadOnlyList<float[]>)[vectors[i]]))]);
+                report((double)first / wanted.Length);
+                var read = wanted.Skip(first).Take(AtOnce).Select(item => (Item: item, Picture: Read(catalogue.PictureOf(item))))
+                    .Where(pair => pair.Picture is not null).ToArray();
+                var vectors = embedder.Embed([.. read.Select(pair => pair.Picture!)]);
+                await catalogue.AddAsync([.. read.Select((pair, i) => (pair.Item, (IReadOnlyList<float[]>)[vectors[i]]))]);
+                embedded += read.Length;
             }
+            return wanted.Length - embedded;
         }
-        foreach (var name in others) await all.EnsureCollectionDeletedAsync(name, cancellationToken);
     }
 
     /// <summary>Reads the decision that is stored under a name, or creates and stores a new one. If none can be created, none is stored,
@@ -75,6 +88,19 @@ internal sealed class Gallery : IDisposable
     }
 
     public void Dispose() => store.Dispose();
+
+    /// <summary>Reads a picture; null if it is missing or damaged.</summary>
+    private static Picture? Read(string file)
+    {
+        try
+        {
+            return Picture.Load(File.ReadAllBytes(file), Uploads.MaxPixels);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     private sealed class KeptDecision
     {

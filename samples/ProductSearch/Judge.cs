@@ -11,10 +11,13 @@ namespace ProductSearch;
 /// <param name="Text">A sentence that says how sure the answer is.</param>
 internal sealed record Answer(string Kind, string Title, string Text);
 
-/// <summary>Says whether the best result of a search is the product in the picture. It learned that from pictures of products that the
-/// catalogue has and of products that it lacks.</summary>
-internal sealed class Judge(MatchDecision? decision)
+/// <summary>Says whether the best result of a search is the product in the picture. It learns that from pictures of products that the
+/// catalogue has and of products that it lacks. Any number of threads may ask while one thread learns.</summary>
+internal sealed class Judge(Settings settings, Gallery gallery, Embedder embedder, Catalogue catalogue)
 {
+    /// <summary>The most that the number of an example may be.</summary>
+    public const int LastExample = 999_999;
+
     /// <summary>The least number of products from which it learns.</summary>
     private const int FewestProducts = 40;
 
@@ -22,22 +25,25 @@ internal sealed class Judge(MatchDecision? decision)
 
     private const int Trials = 400, PictureSide = 96;
 
-    /// <summary>Reads the decision that an earlier start has learned for the catalogue, or learns it now.</summary>
-    public static async Task<Judge> OfAsync(Settings settings, Gallery gallery, Embedder embedder, Catalogue catalogue, StatusBoard board,
-        CancellationToken cancellationToken)
+    /// <summary>Null before it has learned, and if there is too little to learn from.</summary>
+    private volatile MatchDecision? decision;
+
+    /// <summary>Reads the decision that an earlier start has learned for the catalogue, or learns it now. In a larger catalogue more products
+    /// look alike, so a decision holds only for the number of items that it was learned with.</summary>
+    public async Task LearnAsync(StatusBoard board, bool canStop, CancellationToken cancellationToken)
     {
-        if (settings.Products < FewestProducts) return new Judge(decision: null);
-        var name = string.Create(CultureInfo.InvariantCulture, $"{settings.Products} products of seed {settings.Seed}");
-        return new Judge(await gallery.DecisionAsync(name, () =>
+        if (settings.Products < FewestProducts) return;
+        var name = string.Create(CultureInfo.InvariantCulture,
+            $"{catalogue.Count} items, {settings.Products} of them drawn with seed {settings.Seed}");
+        decision = await gallery.DecisionAsync(name, () =>
         {
-            board.Show("Learning how sure the answers are");
-            return LearnAsync(settings, embedder, catalogue, cancellationToken);
-        }));
+            board.Show("Learning how sure the answers are", canStop: canStop);
+            return LearnAsync(cancellationToken);
+        });
     }
 
     /// <summary>Searches for drawn products, and learns what their scores mean.</summary>
-    private static async Task<MatchDecision?> LearnAsync(Settings settings, Embedder embedder, Catalogue catalogue,
-        CancellationToken cancellationToken)
+    private async Task<MatchDecision?> LearnAsync(CancellationToken cancellationToken)
     {
         var pictures = Enumerable.Range(0, Trials).AsParallel().AsOrdered().WithCancellation(cancellationToken)
             .Select(trial => ProductOf(settings, trial)
@@ -59,21 +65,25 @@ internal sealed class Judge(MatchDecision? decision)
     /// <summary>Returns the product of an example. Every fourth one is not in the catalogue.</summary>
     public static Product ProductOf(Settings settings, int example) => Product.Of(settings.Seed, NumberOf(settings, example));
 
-    /// <summary>Returns the answer to a search; null if it has no answer.</summary>
+    /// <summary>Returns the answer to a search of the whole catalogue; null if it has no answer.</summary>
     public Answer? Of(IReadOnlyList<Found> found)
     {
-        if (decision is null || found.Count == 0) return null;
-        var verdict = decision.Decide(found[0].Score);
-        var name = char.ToLowerInvariant(found[0].Item.Name[0]) + found[0].Item.Name[1..];
+        if (decision is not { } learned || found.Count == 0) return null;
+        var verdict = learned.Decide(found[0].Score);
+        var name = InSentence(found[0].Item);
         var sure = verdict.Probability.ToString("P0", CultureInfo.InvariantCulture);
         return verdict.Answer switch
         {
-            MatchAnswer.Match => new("match", $"This is the {name}.", $"The probability that it is the same product is {sure}."),
-            MatchAnswer.Unsure => new("unsure", $"This may be the {name}.", $"The probability that it is the same product is {sure}."),
+            MatchAnswer.Match => new("match", $"This is {name}.", $"The probability that it is the same product is {sure}."),
+            MatchAnswer.Unsure => new("unsure", $"This may be {name}.", $"The probability that it is the same product is {sure}."),
             _ => new("none", "The catalogue does not seem to have this product.",
-                $"The most similar one is the {name}; the probability that it is the same product is {sure}."),
+                $"The most similar one is {name}; the probability that it is the same product is {sure}."),
         };
     }
+
+    /// <summary>The name of an item inside a sentence. The name of a user's picture stays as the user wrote it.</summary>
+    private static string InSentence(Item item) =>
+        Startup.IsDrawn(item) ? $"the {char.ToLowerInvariant(item.Name[0])}{item.Name[1..]}" : item.Name;
 
     private static int NumberOf(Settings settings, int example)
     {

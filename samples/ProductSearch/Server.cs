@@ -16,16 +16,21 @@ internal static class Server
         var builder = LocalServer.Builder(new IPEndPoint(settings.Address, settings.Port), Uploads.MaxBytes, MostConnections);
         builder.WebHost.ConfigureKestrel(kestrel =>
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(Uploads.LeastBytesPerSecond, Uploads.Patience));
-        builder.Services.AddSingleton(settings).AddSingleton<StatusBoard>().AddSingleton<Startup>().AddSingleton<FolderIndexing>();
+        builder.Services.AddSingleton(settings).AddSingleton<DataLock>().AddSingleton<StatusBoard>().AddSingleton<Startup>()
+            .AddSingleton<FolderIndexing>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Startup>());
         builder.Services.AddRateLimiter(limiter =>
         {
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limiter.AddConcurrencyLimiter(Api.UploadPolicy, options =>
                 (options.PermitLimit, options.QueueLimit) = (Uploads.AtOnce, Uploads.Waiting));
+            // These requests have no body to read, so any number of connections may wait.
+            limiter.AddConcurrencyLimiter(Api.WorkPolicy, options =>
+                (options.PermitLimit, options.QueueLimit) = (Environment.ProcessorCount, MostConnections));
         });
 
         var app = builder.Build();
+        app.Services.GetRequiredService<DataLock>();
         LocalServer.Use(app);
         var page = new EmbeddedFileProvider(typeof(Server).Assembly, "page");
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = page });

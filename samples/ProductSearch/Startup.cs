@@ -46,8 +46,11 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
             gallery = new Gallery(settings.Data, embedder.Space, await embedder.CanariesAsync(stoppingToken));
             var catalogue = await gallery.OpenAsync();
             await FillAsync(embedder, catalogue, stoppingToken);
-            var judge = await Judge.OfAsync(settings, gallery, embedder, catalogue, board, stoppingToken);
-            await gallery.TakeOverAsync(catalogue, embedder, share => board.Show("Comparing your pictures anew", share), stoppingToken);
+            var left = await gallery.TakeOverAsync(catalogue, embedder, share => board.Show("Comparing your pictures anew", share),
+                stoppingToken);
+            if (left > 0) Log.CannotTakeOver(log, left, settings.Data.FullName);
+            var judge = new Judge(settings, gallery, embedder, catalogue);
+            await judge.LearnAsync(board, canStop: false, stoppingToken);
             ready.SetResult(new Engine(embedder, catalogue, judge));
             board.Set(old => old with { Activity = null, Share = null, Count = catalogue.Count, Tags = catalogue.Tags });
             Log.Ready(log, catalogue.Count);

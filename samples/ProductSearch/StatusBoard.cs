@@ -6,11 +6,12 @@ namespace ProductSearch;
 /// <param name="Count">The number of products.</param>
 /// <param name="Tags">All tags, in alphabetical order.</param>
 /// <param name="Activity">The running activity, in words; null if there is none.</param>
+/// <param name="Detail">How far it is, in words; null if nothing is known but the share.</param>
 /// <param name="Share">The share of it that is done, in [0, 1]; null if that is not known.</param>
 /// <param name="CanStop">Whether it can be stopped from the page.</param>
 /// <param name="Message">How the last addition of a folder ended.</param>
-internal sealed record Status(int Count, IReadOnlyList<string> Tags, string? Activity = null, double? Share = null, bool CanStop = false,
-    string? Message = null);
+internal sealed record Status(int Count, IReadOnlyList<string> Tags, string? Activity = null, string? Detail = null, double? Share = null,
+    bool CanStop = false, string? Message = null);
 
 /// <summary>Holds the newest status and sends it to all followers. Any number of threads may use it at once.</summary>
 internal sealed class StatusBoard
@@ -43,8 +44,8 @@ internal sealed class StatusBoard
     }
 
     /// <summary>Shows the running activity and the share of it that is done.</summary>
-    public void Show(string activity, double? share = null, bool canStop = false) =>
-        Set(old => old with { Activity = activity, Share = share, CanStop = canStop });
+    public void Show(string activity, double? share = null, bool canStop = false, string? detail = null) =>
+        Set(old => old with { Activity = activity, Detail = detail, Share = share, CanStop = canStop });
 
     /// <summary>Returns the status now and after each change, until it is canceled. Changes in quick succession are combined into
     /// one.</summary>

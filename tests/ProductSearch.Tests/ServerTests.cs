@@ -48,6 +48,9 @@ public sealed class ServerTests(RunningServer server) : IClassFixture<RunningSer
         Assert.Equal(everything.Results.Where(result => result.Tags.Contains("kitchen")).Select(result => result.Id),
             answer.Results.Select(result => result.Id));
         Assert.Empty((await RunningServer.Answer(await server.Search(picture, "?tag=no-such-tag"))).Results);
+        // The decision is about the whole catalogue.
+        Assert.Null(answer.Answer);
+        Assert.NotNull(everything.Answer);
     }
 
     [Fact]
@@ -66,8 +69,11 @@ public sealed class ServerTests(RunningServer server) : IClassFixture<RunningSer
     [Theory]
     [InlineData("api/products/none/similar")]
     [InlineData("api/products/none/picture")]
+    [InlineData("api/examples/1000000")]
+    [InlineData("api/examples/2147483647")]
+    [InlineData("api/examples/-1")]
     [InlineData("api/products/..%2F..%2Fnetwork/picture")]
-    public async Task AnUnknownProduct_IsNotFound(string path) =>
+    public async Task AnUnknownProductOrExample_IsNotFound(string path) =>
         Assert.Equal(HttpStatusCode.NotFound, (await server.Client.GetAsync(Address(path))).StatusCode);
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using MetricLearning.Samples;
 
 namespace ProductSearch.Tests;
 
@@ -54,9 +55,51 @@ public sealed class StoredCatalogueTests : IDisposable
             Assert.Equal(["shelf", "cups"], answer.Results[0].Tags);
             Assert.Equal(Products, answer.Results.Count);
         }
-        var names = await new MetricLearning.Search.SqliteVectorStore(Path.Combine(root.FullName, "data", "catalogue.db"))
-            .ListCollectionNamesAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
-        Assert.Single(names, name => name.StartsWith("products-", StringComparison.Ordinal));
+        Assert.Equal(1, await CollectionsAsync());
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("no picture")]
+    public async Task APictureThatCannotBeReadAnew_StaysUnderItsNetwork_UntilItCan(string? damaged)
+    {
+        byte[] picture;
+        await using (var first = await RunningServer.StartAsync(root, Products)) picture = await AddAsync(first);
+        var copy = Directory.GetFiles(Pictures).Single(file => !Path.GetFileName(file).StartsWith("drawn-", StringComparison.Ordinal));
+        var bytes = File.ReadAllBytes(copy);
+        if (damaged is null) File.Delete(copy);
+        else File.WriteAllText(copy, damaged);
+
+        var training = TrainingAmount.Quick with { Epochs = 1 };
+        await using (var second = await RunningServer.StartAsync(root, Products, training))
+            Assert.Equal(Products, (await SearchAsync(second, picture)).Results.Count);
+        Assert.Equal(2, await CollectionsAsync());
+
+        File.WriteAllBytes(copy, bytes);
+        await using (var third = await RunningServer.StartAsync(root, Products, training))
+            Assert.Equal("my cup", (await SearchAsync(third, picture)).Results[0].Name);
+        Assert.Equal(1, await CollectionsAsync());
+    }
+
+    [Fact]
+    public async Task ASecondProgram_WithTheSameData_IsRefused()
+    {
+        await using (await RunningServer.StartAsync(root, Products))
+        {
+            var refused = await Assert.ThrowsAsync<UserErrorException>(() => RunningServer.StartAsync(root, Products - 1));
+            Assert.Contains("--data", refused.Message, StringComparison.Ordinal);
+        }
+        await using var later = await RunningServer.StartAsync(root, Products);
+        Assert.Equal(Products, later.Services.GetRequiredService<StatusBoard>().Current.Count);
+    }
+
+    /// <summary>The number of collections of products.</summary>
+    private async Task<int> CollectionsAsync()
+    {
+        using var store = new MetricLearning.Search.SqliteVectorStore(Path.Combine(root.FullName, "data", "catalogue.db"));
+        var names = await store.ListCollectionNamesAsync(TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
+        return names.Count(name => name.StartsWith("products-", StringComparison.Ordinal));
     }
 
     /// <summary>Adds a folder with one picture, and returns the picture.</summary>

@@ -1,0 +1,80 @@
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ProductSearch.Tests;
+
+/// <summary>Tests the addition of folders: names, messages and errors.</summary>
+public sealed class FolderTests(RunningServer server) : IClassFixture<RunningServer>
+{
+    [Theory]
+    [InlineData(".jpg", ".jpg")]
+    [InlineData("_.jpg", "_.jpg")]
+    [InlineData("IMG_1.jpg", "IMG 1")]
+    public async Task APicture_HasTheNameOfItsFile_AndSearchesFindIt(string file, string name)
+    {
+        var shelf = Directory.CreateDirectory(Path.Combine(server.Photos, $"shelf of {file}"));
+        var picture = await server.Example(file.Length);
+        File.WriteAllBytes(Path.Combine(shelf.FullName, file), picture);
+        Assert.Equal("1 pictures added.", (await AddAsync(shelf.Name)).Message);
+        var found = await RunningServer.Answer(await server.Search(picture));
+        Assert.Equal(name, found.Results[0].Name);
+        Assert.Contains(name, found.Answer!.Title + found.Answer.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhileAFolderIsAdded_TheMessageAboutTheLastOneIsGone_AndThenTheProgramLearnsAnew()
+    {
+        foreach (var number in new[] { 30, 31 })
+        {
+            var shelf = Directory.CreateDirectory(Path.Combine(server.Photos, $"shelf {number}"));
+            File.WriteAllBytes(Path.Combine(shelf.FullName, "cup.jpg"), await server.Example(number));
+            var (message, activities) = await AddAsync(shelf.Name);
+            Assert.Equal("1 pictures added.", message);
+            Assert.Contains("Learning how sure the answers are", activities);
+        }
+        Directory.CreateDirectory(Path.Combine(server.Photos, "empty"));
+        var (none, idle) = await AddAsync("empty");
+        Assert.Equal("0 pictures added.", none);
+        Assert.DoesNotContain("Learning how sure the answers are", idle);
+    }
+
+    [Fact]
+    public async Task AnUnexpectedError_IsTold_AndAnotherFolderCanBeAdded()
+    {
+        var root = Directory.CreateTempSubdirectory("product-search");
+        await using (var app = await RunningServer.StartAsync(root, products: 6))
+        {
+            using var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+            var shelf = root.CreateSubdirectory("photos/shelf");
+            File.WriteAllBytes(Path.Combine(shelf.FullName, "cup.jpg"), await server.Example(0));
+            app.Services.GetRequiredService<Startup>().Engine!.Embedder.Dispose();
+            for (var time = 0; time < 2; time++)
+            {
+                var answer = await client.PostAsJsonAsync(new Uri("api/index", UriKind.Relative), new { folder = "shelf" });
+                Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+                var message = await RunningServer.AddedAsync(app.Services.GetRequiredService<StatusBoard>());
+                Assert.StartsWith("It could not continue: ", message, StringComparison.Ordinal);
+            }
+            Directory.Delete(Path.Combine(root.FullName, "photos"), recursive: true);
+            var refused = await client.PostAsJsonAsync(new Uri("api/index", UriKind.Relative), new { folder = "shelf" });
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Contains("any more", await RunningServer.Reason(refused), StringComparison.Ordinal);
+        }
+        root.Delete(recursive: true);
+    }
+
+    /// <summary>Adds a folder, and returns the message at its end and the activities before.</summary>
+    private async Task<(string? Message, IReadOnlyList<string> Activities)> AddAsync(string folder)
+    {
+        var answer = await server.Client.PostAsJsonAsync(new Uri("api/index", UriKind.Relative), new { folder });
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        var activities = new List<string>();
+        await foreach (var status in server.Board.Follow(TestContext.Current.CancellationToken))
+        {
+            if (status is { Activity: null, Message: not null }) return (status.Message, activities);
+            if (status.Activity is not null) activities.Add(status.Activity);
+        }
+        return default;
+    }
+}
