@@ -40,6 +40,9 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
             answer => answer.Url.Contains("/similar", StringComparison.Ordinal));
         await Assertions.Expect(page.Locator("#answer")).ToBeHiddenAsync();
         await Assertions.Expect(results).ToHaveCountAsync(24);
+        // A screen reader reads this line.
+        await Assertions.Expect(page.Locator("#summary[role=status]"))
+            .ToHaveTextAsync($"24 products like {second}, the most similar first.");
 
         await page.SelectOptionAsync("#tag", "mug");
         await Assertions.Expect(page.Locator("#found")).Not.ToHaveClassAsync("busy");
@@ -76,9 +79,10 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         await page.Locator("#indexing summary").ClickAsync();
         await page.Locator("#folder").FillAsync("browser shelf");
         await page.Locator("#index-form button").First.ClickAsync();
-        await Assertions.Expect(page.Locator("#index-message")).ToContainTextAsync("40 pictures added");
+        // After the pictures are added, the program learns how sure its answers are. That takes longer on a busy machine.
+        await Assertions.Expect(page.Locator("#index-message")).ToContainTextAsync("40 pictures added", new() { Timeout = 120_000 });
         var seen = await page.EvaluateAsync<string[]>("() => window.seen");
-        Assert.Contains(seen, text => text.StartsWith("Adding browser shelf: ", StringComparison.Ordinal));
+        Assert.Contains("Adding browser shelf", seen);
         await page.SelectOptionAsync("#tag", "browser shelf");
 
         await page.Locator("#folder").FillAsync("/");
@@ -99,8 +103,8 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         var results = page.Locator("#results li button");
         await Assertions.Expect(results).ToHaveCountAsync(24);
 
-        // Keys move and shrink the frame of the crop, and another search starts.
-        await page.Locator("#picture").FocusAsync();
+        // The button is gone, and the picture has its focus. Keys move and shrink the frame of the crop, and another search starts.
+        await Assertions.Expect(page.Locator("#picture")).ToBeFocusedAsync();
         await page.Keyboard.PressAsync("ArrowRight");
         await page.Keyboard.PressAsync("Shift+ArrowLeft");
         await page.RunAndWaitForResponseAsync(() => page.Keyboard.PressAsync("Enter"),
@@ -110,6 +114,62 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
             answer => answer.Url.Contains("/similar", StringComparison.Ordinal));
         // The focus continues in the new list.
         await Assertions.Expect(results.First).ToBeFocusedAsync();
+    }
+
+    [Fact]
+    public async Task AnOlderFrame_NeverReplacesANewerOne()
+    {
+        var page = await OpenAsync();
+        await page.Locator("#example").ClickAsync();
+        await Assertions.Expect(page.Locator("#results li")).ToHaveCountAsync(24);
+        // The picture of the first search is ready only after the second search has ended.
+        await page.EvaluateAsync("""
+            () => {
+              const toBlob = HTMLCanvasElement.prototype.toBlob;
+              HTMLCanvasElement.prototype.toBlob = function (done, ...rest) {
+                HTMLCanvasElement.prototype.toBlob = toBlob;
+                window.release = () => toBlob.call(this, done, ...rest);
+              };
+            }
+            """);
+        var sent = 0;
+        page.Request += (_, request) => sent += request.Url.EndsWith("/api/search", StringComparison.Ordinal) ? 1 : 0;
+        await page.Locator("#picture").FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await page.RunAndWaitForResponseAsync(() => page.Keyboard.PressAsync("Enter"),
+            answer => answer.Url.EndsWith("/api/search", StringComparison.Ordinal) && answer.Ok);
+        await page.EvaluateAsync("() => window.release()");
+        // A search by another way is the last; the first one would have been sent before it.
+        await page.RunAndWaitForResponseAsync(() => page.SelectOptionAsync("#tag", "mug"),
+            answer => answer.Url.EndsWith("/api/search?tag=mug", StringComparison.Ordinal));
+        Assert.Equal(1, sent);
+        await Assertions.Expect(page.Locator("#found")).Not.ToHaveClassAsync("busy");
+    }
+
+    [Fact]
+    public async Task AServerThatDoesNotAnswer_IsTold_AtEveryButton_AndOldResultsAreGone()
+    {
+        var page = await OpenAsync();
+        await page.Locator("#example").ClickAsync();
+        await Assertions.Expect(page.Locator("#results li")).ToHaveCountAsync(24);
+        await page.RouteAsync("**/api/**", route => route.AbortAsync());
+        const string gone = "The server does not answer. Is it still running?";
+        foreach (var button in new[] { "#another-example", "#whole" })
+        {
+            await page.EvaluateAsync("() => { document.getElementById('error').textContent = ''; }");
+            await page.Locator(button).ClickAsync();
+            await Assertions.Expect(page.Locator("#error")).ToHaveTextAsync(gone);
+        }
+        await Assertions.Expect(page.Locator("#results li")).ToHaveCountAsync(0);
+        await Assertions.Expect(page.Locator("#answer")).ToBeHiddenAsync();
+        await page.Locator("#indexing summary").ClickAsync();
+        await page.Locator("#folder").FillAsync("shelf");
+        await page.Locator("#index-form button").First.ClickAsync();
+        await Assertions.Expect(page.Locator("#index-message")).ToHaveTextAsync(gone);
+        await page.EvaluateAsync("() => { const cancel = document.getElementById('cancel'); cancel.hidden = false; cancel.click(); }");
+        await Assertions.Expect(page.Locator("#index-message")).ToHaveTextAsync(gone);
+        // The browser itself reports the lost requests.
+        errors.RemoveAll(error => error.Contains("net::ERR_FAILED", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -123,10 +183,15 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         await Assertions.Expect(page.Locator("#results li")).ToHaveCountAsync(24);
         await page.Locator("#indexing summary").ClickAsync();
         Assert.True(await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth") <= width);
-        foreach (var text in new[] { "h1", "#answer strong", "#results .name", "#indexing summary" })
+        foreach (var (element, property, least) in new[]
         {
-            var contrast = await page.Locator(text).First.EvaluateAsync<double>("""
-                element => {
+            ("h1", "color", 4.5), ("#answer strong", "color", 4.5), ("#results .name", "color", 4.5), ("#summary", "color", 4.5),
+            ("#indexing summary", "color", 4.5), ("#whole", "borderTopColor", 3), ("#tag", "borderTopColor", 3),
+            ("#folder", "borderTopColor", 3),
+        })
+        {
+            var contrast = await page.Locator(element).First.EvaluateAsync<double>("""
+                (element, property) => {
                   const numbers = color => color.match(/[\d.]+/g).map(Number);
                   const luminance = ([r, g, b]) => [r, g, b].map(v => v / 255)
                     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -135,11 +200,11 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
                   while (behind && numbers(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
                   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
                   const back = behind ? numbers(getComputedStyle(behind).backgroundColor) : dark ? [18, 18, 18] : [255, 255, 255];
-                  const [high, low] = [luminance(numbers(getComputedStyle(element).color)), luminance(back)].sort((a, b) => b - a);
+                  const [high, low] = [luminance(numbers(getComputedStyle(element)[property])), luminance(back)].sort((a, b) => b - a);
                   return (high + 0.05) / (low + 0.05);
                 }
-                """);
-            Assert.True(contrast >= 4.5, string.Create(CultureInfo.InvariantCulture, $"{text} has a contrast of {contrast:0.0}."));
+                """, property);
+            Assert.True(contrast >= least, string.Create(CultureInfo.InvariantCulture, $"{element} has a contrast of {contrast:0.0}."));
         }
     }
 

@@ -9,24 +9,66 @@ const longestSide = 768;
 let bitmap = null;          // the picture that is searched for
 let frame = null;           // the part of it to search for, as shares of its sides: { x, y, width, height }
 let similarTo = null;       // the product whose similar products are shown; null for a search by picture
+let chosen = 0;             // how many pictures have been chosen; the last one wins, even if an earlier one is loaded after it
 let search = null;          // aborts the search that runs
 let example = 0;
+let told = null;            // the last message of the server about a folder
+
+// --- The server ---
+
+/** An error whose message is for the user. */
+class Failure extends Error { }
+
+/** Sends a request, and returns the answer to it. */
+async function call(url, options) {
+  let answer;
+  try {
+    answer = await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Failure("The server does not answer. Is it still running?");
+  }
+  if (answer.ok) return answer;
+  let reason = null;
+  try {
+    reason = (await answer.json()).detail;
+  } catch {
+    // The answer has no reason.
+  }
+  throw new Failure(reason ?? `The server answered ${answer.status}.`);
+}
+
+const messageOf = error => error instanceof Failure ? error.message : "The answer of the server broke off. Try again.";
 
 // --- The picture ---
 
-async function show(blob, nameOfIt) {
+/** Loads a picture, shows it and searches for it. */
+async function show(load, nameOfIt = "This") {
+  const number = ++chosen;
   try {
-    bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
-  } catch {
-    return fail(`${nameOfIt ?? "This"} is not a picture that the browser can open.`);
+    const blob = await load();
+    const loaded = await createImageBitmap(blob, { imageOrientation: "from-image" })
+      .catch(() => { throw new Failure(`${nameOfIt} is not a picture that the browser can open.`); });
+    if (number !== chosen) return loaded.close();
+    bitmap?.close();
+    bitmap = loaded;
+  } catch (error) {
+    if (number === chosen) fail(messageOf(error));
+    return;
   }
   frame = null;
-  similarTo = null;
   $("drop").classList.add("filled");
-  $("invite").hidden = true;
   for (const id of ["picture", "query-buttons", "crop-hint"]) $(id).hidden = false;
+  hide($("invite"), canvas);
   draw();
   await searchByPicture();
+}
+
+/** Hides a part of the page. If the focus is in it, the focus goes on to another part. */
+function hide(part, next) {
+  const hasFocus = part.contains(document.activeElement);
+  part.hidden = true;
+  if (hasFocus) next.focus();
 }
 
 function draw() {
@@ -109,19 +151,19 @@ canvas.addEventListener("keydown", event => {
 
 // --- Where pictures come from ---
 
+function showFile(file, nameOfIt = file?.name) {
+  if (file) show(async () => file, nameOfIt);
+}
+
 $("choose").onclick = $("another").onclick = () => $("file").click();
 $("photograph").onclick = () => $("camera").click();
 for (const input of [$("file"), $("camera")])
   input.onchange = () => {
-    if (input.files[0]) show(input.files[0], input.files[0].name);
+    showFile(input.files[0]);
     input.value = "";
   };
 
-$("example").onclick = $("another-example").onclick = async () => {
-  const answer = await fetch(`api/examples/${example++}`);
-  if (!answer.ok) return fail(await reason(answer));
-  await show(await answer.blob());
-};
+$("example").onclick = $("another-example").onclick = () => show(async () => (await call(`api/examples/${example++}`)).blob());
 $("whole").onclick = () => {
   frame = null;
   draw();
@@ -136,57 +178,54 @@ document.addEventListener("dragleave", () => $("drop").classList.remove("over"))
 document.addEventListener("drop", event => {
   event.preventDefault();
   $("drop").classList.remove("over");
-  const file = event.dataTransfer.files[0];
-  if (file) show(file, file.name);
+  showFile(event.dataTransfer.files[0]);
 });
 document.addEventListener("paste", event => {
-  const file = [...event.clipboardData.files].find(item => item.type.startsWith("image/"));
-  if (file) show(file, "What was pasted");
+  showFile([...event.clipboardData.files].find(item => item.type.startsWith("image/")), "What was pasted");
 });
 
 // --- Searching ---
 
 async function searchByPicture() {
   similarTo = null;
-  const picture = await cut();
-  await find(url => fetch(url, { method: "POST", body: picture, headers: { "Content-Type": picture.type }, signal: search.signal }),
-    "api/search");
+  await find("api/search", async () => {
+    const picture = await cut();
+    return { method: "POST", body: picture, headers: { "Content-Type": picture.type } };
+  });
 }
 
-async function searchByProduct(id) {
-  similarTo = id;
-  await find(url => fetch(url, { signal: search.signal }), `api/products/${encodeURIComponent(id)}/similar`);
+async function searchByProduct(product) {
+  similarTo = product;
+  await find(`api/products/${encodeURIComponent(product.id)}/similar`, async () => ({}));
 }
 
-async function find(send, path) {
+/** Sends a search and lists what it finds, unless another search begins meanwhile. */
+async function find(path, request) {
   search?.abort();
   const mine = search = new AbortController();
+  const tag = $("tag").value;
   $("found").classList.add("busy");
   try {
-    const tag = $("tag").value;
-    const answer = await send(tag ? `${path}?tag=${encodeURIComponent(tag)}` : path);
-    if (!answer.ok) fail(await reason(answer));
-    else list(await answer.json());
+    const options = await request();
+    const answer = await call(tag ? `${path}?tag=${encodeURIComponent(tag)}` : path, { ...options, signal: mine.signal });
+    const found = await answer.json();
+    if (search === mine) list(found, tag);
   } catch (error) {
-    if (error.name !== "AbortError") fail("The server does not answer. Is it still running?");
+    if (search !== mine) return;
+    list({ results: [], answer: null }, tag);
+    $("summary").textContent = "";
+    fail(messageOf(error));
   } finally {
     if (search === mine) $("found").classList.remove("busy");
   }
 }
 
-/** What the server says of a refused request. */
-async function reason(answer) {
-  try {
-    return (await answer.json()).detail ?? answer.statusText;
-  } catch {
-    return `The server answered ${answer.status}.`;
-  }
-}
-
-function list(found) {
-  $("error").hidden = true;
-  $("empty").hidden = found.results.length > 0;
-  if (found.results.length === 0) $("empty").textContent = "Nothing in the catalogue carries this tag.";
+function list(found, tag) {
+  const [count, like] = [found.results.length, similarTo ? ` like ${similarTo.name}` : ""];
+  $("error").hidden = $("empty").hidden = true;
+  $("summary").textContent = count === 0
+    ? `Nothing ${similarTo ? "else " : ""}is in the catalogue${tag ? " under this tag" : ""}.`
+    : `${count === 1 ? "1 product" : `${count} products`}${like}, the most similar first.`;
   const answer = $("answer");
   answer.hidden = !found.answer;
   if (found.answer) {
@@ -203,7 +242,7 @@ function list(found) {
     item.querySelector(".score").textContent = `similarity ${result.score.toFixed(3)}`;
     button.title = `Search for products like ${result.name}`;
     button.onclick = async () => {
-      await searchByProduct(result.id);
+      await searchByProduct(result);
       $("results").querySelector("button")?.focus();
     };
     return item;
@@ -213,7 +252,6 @@ function list(found) {
 function fail(message) {
   $("error").textContent = message;
   $("error").hidden = false;
-  $("answer").hidden = true;
 }
 
 $("tag").onchange = () => {
@@ -223,31 +261,53 @@ $("tag").onchange = () => {
 
 // --- What the server does ---
 
-const events = new EventSource("api/events");
-events.onmessage = message => {
-  const status = JSON.parse(message.data);
+function follow() {
+  const events = new EventSource("api/events");
+  events.onmessage = message => report(JSON.parse(message.data));
+  events.onerror = () => {
+    $("count").textContent = "The server does not answer.";
+    $("activity").hidden = true;
+    // The browser connects again by itself, unless the server refused the request.
+    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
+  };
+}
+
+function report(status) {
   $("count").textContent = status.count === 1 ? "1 product" : `${status.count.toLocaleString("en")} products`;
   $("activity").hidden = !status.activity;
-  if (status.activity) {
-    $("activity-text").textContent = status.activity;
-    if (status.share == null) $("activity-bar").removeAttribute("value");
-    else $("activity-bar").value = status.share;
+  // A screen reader reads this text whenever it is set, so it is set once for each activity.
+  if (status.activity && $("activity-text").textContent !== status.activity) $("activity-text").textContent = status.activity;
+  $("activity-detail").textContent = status.detail ?? "";
+  if (status.share == null) $("activity-bar").removeAttribute("value");
+  else $("activity-bar").value = status.share;
+  if (status.canStop) $("cancel").hidden = false;
+  else hide($("cancel"), $("folder"));
+  if (status.message !== told) {
+    told = status.message;
+    $("index-message").textContent = told ?? "";
   }
-  $("cancel").hidden = !status.canStop;
-  if (status.message) $("index-message").textContent = status.message;
   const tags = [...$("tag").options].slice(1).map(option => option.value);
   if (tags.join("\n") !== status.tags.join("\n")) {
-    const chosen = $("tag").value;
+    const selected = $("tag").value;
     $("tag").replaceChildren(new Option("everything", ""), ...status.tags.map(tag => new Option(tag, tag)));
-    $("tag").value = status.tags.includes(chosen) ? chosen : "";
+    $("tag").value = status.tags.includes(selected) ? selected : "";
   }
-};
+}
 
-$("index-form").onsubmit = async event => {
+follow();
+
+/** Sends a request about folders. If it is refused, the form says why. */
+async function ask(options) {
+  try {
+    $("index-message").textContent = "";
+    await call("api/index", options);
+  } catch (error) {
+    $("index-message").textContent = messageOf(error);
+  }
+}
+
+$("index-form").onsubmit = event => {
   event.preventDefault();
-  const answer = await fetch("api/index", {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ folder: $("folder").value }),
-  });
-  $("index-message").textContent = answer.ok ? "" : await reason(answer);
+  ask({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ folder: $("folder").value }) });
 };
-$("cancel").onclick = () => fetch("api/index", { method: "DELETE" });
+$("cancel").onclick = () => ask({ method: "DELETE" });
