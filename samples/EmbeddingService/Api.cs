@@ -17,7 +17,7 @@ internal static class Api
             .Produces<EmbedAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status408RequestTimeout)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge).ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         app.MapGet("/space", (ServedNetwork network) => Results.Text(network.Space.ToJson(), "application/json")).WithName("space")
             .WithSummary("Tells how pictures are prepared and how vectors are compared");
         app.MapGet("/health/live", () => TypedResults.Ok(new Health("alive"))).WithName("live").WithSummary("Answers while it runs");

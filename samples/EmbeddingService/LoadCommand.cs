@@ -21,7 +21,7 @@ internal static partial class LoadCommand
         }.AcceptExistingOnly();
         var requests = new Option<int>("--requests") { Description = "Requests in all", DefaultValueFactory = _ => 10_000 };
         var clients = new Option<int>("--clients") { Description = "Clients that send at once", DefaultValueFactory = _ => 8 };
-        var port = new Option<int>("--port") { Description = "The port of the service", DefaultValueFactory = _ => usualPort };
+        var port = ServicePort.Option(usualPort);
         foreach (var count in new[] { requests, clients })
             count.Validators.Add(result =>
             {
@@ -56,10 +56,10 @@ internal static partial class LoadCommand
         {
             if (times.Count == 0) return;
             times.Sort();
-            var memory = await Memory(client, cancellationToken) / 1e6;
+            var memory = await Memory(client, cancellationToken) is { } bytes
+                ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6,5:0} MB") : $"{"unknown",8}";
             Ui.Line(string.Create(CultureInfo.InvariantCulture, $"  {name,8}  {times.Count / time.TotalSeconds,8:0}  ")
-                + string.Create(CultureInfo.InvariantCulture, $"{Quantile(0.5),5:0} ms  {Quantile(0.99),5:0} ms  {times[^1],5:0} ms  ")
-                + string.Create(CultureInfo.InvariantCulture, $"{memory,5:0} MB"));
+                + string.Create(CultureInfo.InvariantCulture, $"{Quantile(0.5),5:0} ms  {Quantile(0.99),5:0} ms  {times[^1],5:0} ms  ") + memory);
 
             double Quantile(double share) => times[(int)(share * (times.Count - 1))];
         }
@@ -87,12 +87,12 @@ internal static partial class LoadCommand
         return [.. times.SelectMany(own => own)];
     }
 
-    /// <summary>The memory of the service in bytes, read from its metrics.</summary>
-    private static async Task<double> Memory(HttpClient client, CancellationToken cancellationToken)
+    /// <summary>The memory of the service in bytes, read from its metrics; null if they do not tell it.</summary>
+    private static async Task<double?> Memory(HttpClient client, CancellationToken cancellationToken)
     {
         var metrics = await client.GetStringAsync(new Uri("metrics", UriKind.Relative), cancellationToken);
         return WorkingSet().Match(metrics) is { Success: true } match
-            ? double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : double.NaN;
+            ? double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : null;
     }
 
     [GeneratedRegex(@"^dotnet_process_memory_working_set_bytes(?:\{[^}]*\})? (\S+)", RegexOptions.Multiline)]

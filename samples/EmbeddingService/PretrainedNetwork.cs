@@ -12,8 +12,7 @@ internal static class PretrainedNetwork
     private const int Side = 224, Length = 512;
 
     /// <summary>The field numbers of ONNX's protobuf messages.</summary>
-    private const int Format = 1, Producer = 2, Graph = 7, Operators = 8, Metadata = 14, Node = 1, GraphName = 2, Weight = 5, Input = 11,
-        Output = 12;
+    private const int Format = 1, Producer = 2, Operators = 8, Metadata = 14, Node = 1, GraphName = 2, Input = 11, Output = 12;
 
     /// <summary>The inputs and outputs of the two published files, and those of the joined one.</summary>
     private const string Unprepared = "OriginalInput", Prepared = "PreprocessedInput",
@@ -54,7 +53,7 @@ internal static class PretrainedNetwork
         {
             Add(message, Format, 4);
             Add(message, Producer, nameof(EmbeddingService));
-            Add(message, Graph, graph);
+            Add(message, OnnxMessage.Graph, graph);
             Add(message, Operators, Message(version => Add(version, 2, 8)));
             Add(message, Metadata, Message(entry =>
             {
@@ -68,20 +67,9 @@ internal static class PretrainedNetwork
     /// <summary>Copies the operations and the weights of a file's graph into another graph.</summary>
     private static void Copy(byte[] file, CodedOutputStream target)
     {
-        var model = new CodedInputStream(file);
-        while (model.ReadTag() is var tag and not 0)
-        {
-            if (WireFormat.GetTagFieldNumber(tag) != Graph)
-            {
-                model.SkipLastField();
-                continue;
-            }
-            var graph = model.ReadBytes().CreateCodedInput();
-            while (graph.ReadTag() is var part and not 0)
-                if (WireFormat.GetTagFieldNumber(part) is Node or Weight)
-                    Add(target, WireFormat.GetTagFieldNumber(part), graph.ReadBytes());
-                else graph.SkipLastField();
-        }
+        foreach (var graph in OnnxMessage.Parts(UnsafeByteOperations.UnsafeWrap(file), OnnxMessage.Graph))
+            foreach (var (field, bytes) in OnnxMessage.Parts(graph))
+                if (field is Node or OnnxMessage.Weight) Add(target, field, bytes);
     }
 
     private static ByteString Operation(string kind, string from, string to) => Message(node =>

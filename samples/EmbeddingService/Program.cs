@@ -24,6 +24,10 @@ var maxPixels = Limit("--max-pixels", "The most pixels of a picture", limits => 
 var maxPictures = Limit("--max-pictures", "The most pictures of a request", limits => limits.MaxPictures);
 var atOnce = Limit("--at-once", "Requests that are worked on at once", limits => limits.AtOnce);
 var waiting = Limit("--waiting", "Requests that may wait; further ones are refused with 503", limits => limits.Waiting, least: 0);
+size.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int[]>() is { } sides && sides.Any(side => side < 1)) result.AddError("--size must have two numbers above 0.");
+});
 threads.Validators.Add(result =>
 {
     if (result.GetValueOrDefault<int>() is < 0 or > 1024) result.AddError("--threads must be from 0 to 1024.");
@@ -74,8 +78,8 @@ write.SetAction(parsed =>
 });
 root.Add(write);
 
-var check = new Command("check", "Exits with 0 if the service on this computer is ready, as containers ask");
-var port = new Option<int>("--port") { Description = "Its port", DefaultValueFactory = _ => UsualPort };
+var check = new Command("check", "Exits with 0 if the service on this computer is ready, and with 1 if not, for a container's health check");
+var port = ServicePort.Option(UsualPort);
 check.Add(port);
 check.SetAction(async (parsed, cancellationToken) =>
 {
@@ -97,8 +101,8 @@ return await App.RunAsync(root, args);
 static string Pretrained()
 {
     var file = Path.GetFullPath("artifacts/embedding-service/resnet18-imagenet.onnx");
-    if (File.Exists(file)) return file;
     Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+    // A file of an earlier version could hold another network, so it is written at each start. That takes less than a second.
     PretrainedNetwork.Write(file);
     GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);      // the files' bytes are not needed while the service runs
     return file;

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using MetricLearning;
 using MetricLearning.Onnx.Runtime;
 
@@ -18,18 +20,18 @@ internal sealed class ServedNetwork : IDisposable
             MaxBytes = settings.Limits.MaxBytes,
             MaxPixels = settings.Limits.MaxPixels,
         });
-        Space = embedder.Space.Fingerprint is not null ? embedder.Space
-            : embedder.Space with { Fingerprint = FingerprintOf(settings.Network) };
+        Space = embedder.Space with { Fingerprint = FingerprintOf(settings, embedder.Space) };
     }
 
-    /// <summary>The embedding space. If the file has no fingerprint of its weights, the fingerprint is that of the whole file.</summary>
+    /// <summary>The embedding space. Two services have equal fingerprints only if their vectors can be compared.</summary>
     public EmbeddingSpace Space { get; }
 
-    /// <summary>The length of an embedding; 0 if the file does not say it.</summary>
-    public int Dimension => embedder.Dimension;
+    /// <summary>The length of an embedding, in words.</summary>
+    public string Length => embedder.Dimension > 0 ? embedder.Dimension.ToString(CultureInfo.InvariantCulture) : "an unknown number of";
 
     /// <summary>Computes the embeddings of pictures, in the order of the pictures.</summary>
-    /// <exception cref="Refusal">A file is not a picture, is damaged, or has too many pixels.</exception>
+    /// <exception cref="Refusal">A file is not a picture, is damaged, or has too many pixels, or the network gives no finite
+    /// vector.</exception>
     public async Task<IReadOnlyList<Embedding>> Embed(IReadOnlyList<Upload> pictures, CancellationToken cancellationToken)
     {
         return await Task.WhenAll(pictures.Select((picture, i) => Embed(picture,
@@ -39,7 +41,11 @@ internal sealed class ServedNetwork : IDisposable
         {
             try
             {
-                return new(picture.Name, await embedder.EmbedAsync(picture.Bytes, cancellationToken));
+                var vector = await embedder.EmbedAsync(picture.Bytes, cancellationToken);
+                // JSON has no such numbers, and nothing can be compared with them.
+                if (!Array.TrueForAll(vector, float.IsFinite)) throw new Refusal(StatusCodes.Status422UnprocessableEntity, "network",
+                    prefix + "The network gives numbers for this picture that are NaN or infinite.");
+                return new(picture.Name, vector);
             }
             catch (InvalidDataException e)
             {
@@ -50,9 +56,19 @@ internal sealed class ServedNetwork : IDisposable
 
     public void Dispose() => embedder.Dispose();
 
-    private static string FingerprintOf(string path)
+    /// <summary>The fingerprint that the file states, or that of all files of the network. If settings complete the space, it depends on
+    /// them, too.</summary>
+    private static string FingerprintOf(Settings settings, EmbeddingSpace space)
     {
-        using var file = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(file));
+        List<string> parts = space.Fingerprint is { } stated ? [stated]
+            : [DigestOf(settings.Network), .. OnnxMessage.ExternalWeights(settings.Network).Select(DigestOf)];
+        if (settings.Space != new EmbeddingSpace()) parts.Add(space.ToJson());
+        return parts is [var only] ? only : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', parts))));
+
+        static string DigestOf(string path)
+        {
+            using var file = File.OpenRead(path);
+            return Convert.ToHexStringLower(SHA256.HashData(file));
+        }
     }
 }

@@ -27,8 +27,8 @@ internal sealed record Limits
     /// <summary>The most bytes of a picture's file.</summary>
     public int MaxBytes { get; init; } = 20 << 20;
 
-    /// <summary>The most bytes of a request.</summary>
-    public int MaxRequestBytes { get; init; } = 64 << 20;
+    /// <summary>The most bytes of a request. It is never less than <see cref="MaxBytes"/>, because a request may be one picture.</summary>
+    public int MaxRequestBytes { get => Math.Max(field, MaxBytes); init; } = 64 << 20;
 
     /// <summary>The most pixels of a picture; each takes 4 bytes in memory.</summary>
     public int MaxPixels { get; init; } = 32_000_000;

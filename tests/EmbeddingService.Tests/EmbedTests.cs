@@ -92,6 +92,26 @@ public sealed class EmbedTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AVectorThatIsNotFinite_IsRefused_InBothFormats()
+    {
+        await using var broken = await RunningService.Start(space: new EmbeddingSpace
+        {
+            Mean = [3e38f, 0, 0], Deviation = [1e-5f, 1, 1], Distance = "euclidean",
+        });
+        foreach (var type in new[] { "application/json", "application/octet-stream" })
+        {
+            using var form = new MultipartFormDataContent { { RunningService.Content(RandomImage.Of(8, 8, 1)), "pictures" } };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "embed")
+            {
+                Content = form, Headers = { Accept = { new MediaTypeWithQualityHeaderValue(type) } },
+            };
+            Assert.Contains("NaN or infinite", await RunningService.Refused(
+                await broken.Client.SendAsync(request, TestContext.Current.CancellationToken), HttpStatusCode.UnprocessableEntity),
+                StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task ABomb_IsRefused_BeforeItIsDecoded()
     {
         // The start of a PNG of 60,000 x 60,000 pixels, with the right checksums: 14 GB, in 45 bytes.
@@ -163,7 +183,7 @@ public sealed class EmbedTests : IAsyncLifetime
         var embed = document.RootElement.GetProperty("paths").GetProperty("/embed").GetProperty("post");
         Assert.Equal(["image/*", "application/octet-stream", "multipart/form-data"], embed.GetProperty("requestBody").GetProperty("content")
             .EnumerateObject().Select(type => type.Name));
-        Assert.Equal(["200", "400", "408", "413", "415", "503"],
+        Assert.Equal(["200", "400", "408", "413", "415", "422", "503"],
             embed.GetProperty("responses").EnumerateObject().Select(code => code.Name));
     }
 

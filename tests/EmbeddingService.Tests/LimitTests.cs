@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -30,6 +31,16 @@ public sealed class LimitTests
         Assert.Contains("Picture 2 may have at most 5,000 bytes", await RunningService.Refused(
             await service.Post(large), HttpStatusCode.RequestEntityTooLarge), StringComparison.Ordinal);
         Assert.Equal(3, (await service.Vector(picture)).Length);
+    }
+
+    [Fact]
+    public async Task APicture_MayBeAsLargeAsItsOwnLimit()
+    {
+        var large = RandomImage.Of(60, 60, seed: 2);
+        await using var service = await RunningService.Start(new Limits { MaxBytes = large.Length, MaxRequestBytes = 5000 });
+        Assert.Equal(3, (await service.Vector(large)).Length);
+        Assert.Contains(large.Length.ToString("N0", CultureInfo.InvariantCulture), await RunningService.Refused(
+            await service.Post(new byte[large.Length + 1]), HttpStatusCode.RequestEntityTooLarge), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,9 +15,9 @@ public sealed class RunningService : IAsyncDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("embedding-service").FullName;
     private readonly WebApplication app;
 
-    internal RunningService(Limits? limits = null)
+    internal RunningService(Limits? limits = null, EmbeddingSpace? space = null)
     {
-        Network = MeanColor.Planes(folder, new EmbeddingSpace
+        Network = MeanColor.Planes(folder, space ?? new EmbeddingSpace
         {
             Architecture = "mean_color", Mean = [0.1f, 0.2f, 0.3f], Deviation = [0.5f, 1, 2], Distance = "euclidean", Dimension = 3,
         });
@@ -34,9 +34,9 @@ public sealed class RunningService : IAsyncDisposable
 
     internal Places Places => app.Services.GetRequiredService<Places>();
 
-    internal static async Task<RunningService> Start(Limits? limits = null)
+    internal static async Task<RunningService> Start(Limits? limits = null, EmbeddingSpace? space = null)
     {
-        var service = new RunningService(limits);
+        var service = new RunningService(limits, space);
         await service.app.StartAsync();
         service.Client = new HttpClient { BaseAddress = new Uri(service.app.Urls.First()) };
         return service;

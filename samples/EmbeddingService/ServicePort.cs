@@ -1,0 +1,19 @@
+using System.CommandLine;
+using System.Net;
+
+namespace EmbeddingService;
+
+/// <summary>The option that names the port of a running service on this computer.</summary>
+internal static class ServicePort
+{
+    public static Option<int> Option(int usualPort)
+    {
+        var option = new Option<int>("--port") { Description = "The port of the service", DefaultValueFactory = _ => usualPort };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > IPEndPoint.MaxPort)
+                result.AddError($"{option.Name} must be from 1 to {IPEndPoint.MaxPort}.");
+        });
+        return option;
+    }
+}
