@@ -1,22 +1,40 @@
+using MetricLearning;
 using MetricLearning.Onnx.Runtime;
+using MetricLearning.Samples;
 using MetricLearning.Search;
 using MetricLearning.Vision;
+using Microsoft.AspNetCore.RateLimiting;
 
+Errors.TellMistakes();
 if (args.Length != 2)
 {
     Console.Error.WriteLine("usage: dotnet run -c Release -- NETWORK.onnx PICTURES\nThe template metriclearning-train makes the network.");
     return 2;
 }
-const int maxBytes = 20_000_000, maxPixels = 32_000_000;
+const int maxBytes = 20_000_000, maxPixels = 32_000_000, shownSide = 640;
 using var embedder = new OnnxEmbedder(args[0], new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
+if (embedder.Dimension == 0) throw new InvalidDataException(
+    $"{args[0]} does not fix the length of its vectors. Export it with a fixed one, or record it in its embedding space.");
+var metric = embedder.Space.Distance switch
+{
+    null or "cosine" => SearchMetric.Cosine,
+    "dot" => SearchMetric.Dot,
+    "euclidean" => SearchMetric.Euclidean,
+    var other => throw new InvalidDataException($"{args[0]} compares vectors by {other}, not by cosine, dot or euclidean."),
+};
 var folder = Path.GetFullPath(args[1]);
-var index = new ExactIndex<string>(embedder.Dimension);
+if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder {folder}.");
+var index = new ExactIndex<string>(embedder.Dimension, metric);
 await IndexAsync();
 Console.WriteLine($"{index.Count} pictures");
 
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions());
 builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = maxBytes);
+// A large picture takes 128 MB while it is made small for the page, so few are made small at once.
+builder.Services.AddRateLimiter(limiter => limiter.AddConcurrencyLimiter("pictures", limit =>
+    (limit.PermitLimit, limit.QueueLimit) = (2, 1000)));
 await using var app = builder.Build();
+app.UseRateLimiter();
 app.UseDefaultFiles();
 app.UseStaticFiles();
 app.MapGet("/health", () => Results.Ok(new { pictures = index.Count }));
@@ -25,7 +43,7 @@ app.MapPost("/search", async (HttpRequest request, string? tag, CancellationToke
     float[] vector;
     try
     {
-        vector = await embedder.EmbedAsync(request.Body, cancellationToken);
+        vector = await EmbedAsync(request.Body, cancellationToken);
     }
     catch (InvalidDataException e)
     {
@@ -36,9 +54,22 @@ app.MapPost("/search", async (HttpRequest request, string? tag, CancellationToke
 });
 
 // Only pictures of the index are served. They are sent as JPEG, so a browser can show every format.
-app.MapGet("/pictures/{**key}", (string key) => index.Contains(key)
-    ? Results.File(Pictures.Jpeg(Picture.Load(Path.Combine(folder, key), maxPixels)), "image/jpeg")
-    : Results.NotFound());
+app.MapGet("/pictures/{**key}", (string key) =>
+{
+    if (!index.Contains(key)) return Results.NotFound();
+    try
+    {
+        var picture = Picture.Load(Path.Combine(folder, key), maxPixels);
+        var scale = (double)shownSide / Math.Max(picture.Width, picture.Height);
+        if (scale < 1) new Resize(Math.Max(1, (int)(picture.Height * scale)), Math.Max(1, (int)(picture.Width * scale)))
+            .Apply(picture, new SeededRandom(0));
+        return Results.File(Pictures.Jpeg(picture), "image/jpeg");
+    }
+    catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+    {
+        return Results.NotFound();      // it has changed since it was indexed
+    }
+}).RequireRateLimiting("pictures");
 await app.StartAsync();
 Console.WriteLine($"open {app.Urls.First()} in a browser");
 await app.WaitForShutdownAsync();
@@ -47,20 +78,28 @@ return 0;
 async Task IndexAsync()
 {
     string[] kinds = [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm"];
-    var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+    var readable = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
+    var files = Directory.EnumerateFiles(folder, "*", readable)
         .Where(file => kinds.Contains(Path.GetExtension(file).ToLowerInvariant()));
     await Parallel.ForEachAsync(files, async (file, cancellationToken) =>
     {
         try
         {
             await using var stream = File.OpenRead(file);
-            var vector = await embedder.EmbedAsync(stream, cancellationToken);
+            var vector = await EmbedAsync(stream, cancellationToken);
             var key = Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/');
             index.Add(key, vector, new RowLabels { Tags = [.. key.Split('/')[..^1]] });         // the names of its folders
         }
-        catch (Exception e) when (e is InvalidDataException or IOException)
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"{file} is skipped: {e.Message}");
         }
     });
+}
+
+async Task<float[]> EmbedAsync(Stream picture, CancellationToken cancellationToken)
+{
+    var vector = await embedder.EmbedAsync(picture, cancellationToken);
+    return vector.All(float.IsFinite) && (metric != SearchMetric.Cosine || vector.Any(value => value != 0)) ? vector
+        : throw new InvalidDataException("The network gives this picture a vector that cannot be compared: it is zero or not finite.");
 }

@@ -1,14 +1,25 @@
 using MetricLearning.Onnx.Runtime;
+using MetricLearning.Samples;
 using MetricLearning.Search;
 using Microsoft.Extensions.VectorData;
 
+Errors.TellMistakes(error => error is VectorStoreException);
 if (args.Length != 2)
 {
     Console.Error.WriteLine("usage: dotnet run -c Release -- NETWORK.onnx ITEMS.db\nThe template metriclearning-train makes the network.");
     return 2;
 }
-const int maxBytes = 20_000_000, maxPixels = 32_000_000;
+const int maxBytes = 20_000_000, maxPixels = 32_000_000, mostHits = 1000;
 using var embedder = new OnnxEmbedder(args[0], new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
+if (embedder.Dimension == 0) throw new InvalidDataException(
+    $"{args[0]} does not fix the length of its vectors. Export it with a fixed one, or record it in its embedding space.");
+var distance = embedder.Space.Distance switch
+{
+    null or "cosine" => DistanceFunction.CosineSimilarity,
+    "dot" => DistanceFunction.DotProductSimilarity,
+    "euclidean" => DistanceFunction.EuclideanDistance,
+    var other => throw new InvalidDataException($"{args[0]} compares vectors by {other}, not by cosine, dot or euclidean."),
+};
 // The store refuses vectors of another network, if both ONNX files record their embedding space.
 using var store = new SqliteVectorStore(args[1]) { EmbeddingSpace = embedder.Space };
 var items = store.GetCollection<string, Item>("items", new VectorStoreCollectionDefinition
@@ -17,7 +28,10 @@ var items = store.GetCollection<string, Item>("items", new VectorStoreCollection
     [
         new VectorStoreKeyProperty(nameof(Item.Id), typeof(string)),
         new VectorStoreDataProperty(nameof(Item.Kind), typeof(string)),
-        new VectorStoreVectorProperty(nameof(Item.Vector), typeof(ReadOnlyMemory<float>), embedder.Dimension),
+        new VectorStoreVectorProperty(nameof(Item.Vector), typeof(ReadOnlyMemory<float>), embedder.Dimension)
+        {
+            DistanceFunction = distance,
+        },
     ],
 });
 await items.EnsureCollectionExistsAsync();
@@ -40,15 +54,18 @@ app.MapDelete("/items/{id}", async (string id, CancellationToken cancellationTok
     await items.DeleteAsync(id, cancellationToken);
     return Results.NoContent();
 });
-app.MapPost("/search", (HttpRequest request, CancellationToken cancellationToken, string? kind = null, int top = 10) =>
-    WithVector(request, async vector =>
+app.MapPost("/search", async (HttpRequest request, CancellationToken cancellationToken, string? kind = null, int top = 10) =>
+{
+    if (top is < 1 or > mostHits) return Refused($"top must be from 1 to {mostHits}, got {top}.");
+    return await WithVector(request, async vector =>
     {
         var options = new VectorSearchOptions<Item> { Filter = kind is null ? null : item => item.Kind == kind };
         var hits = new List<object>();
-        await foreach (var hit in items.SearchAsync(vector, Math.Clamp(top, 1, 1000), options, cancellationToken))
+        await foreach (var hit in items.SearchAsync(vector, top, options, cancellationToken))
             hits.Add(new { hit.Record.Id, hit.Record.Kind, hit.Score });
         return Results.Ok(hits);
-    }, cancellationToken));
+    }, cancellationToken);
+});
 await app.StartAsync();
 Console.WriteLine($"listening on {app.Urls.First()}");
 await app.WaitForShutdownAsync();
@@ -59,13 +76,18 @@ async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, 
 {
     try
     {
-        return await answer(await embedder.EmbedAsync(request.Body, cancellationToken));
+        var vector = await embedder.EmbedAsync(request.Body, cancellationToken);
+        return vector.All(float.IsFinite) && (distance != DistanceFunction.CosineSimilarity || vector.Any(value => value != 0))
+            ? await answer(vector)
+            : Refused("The network gives this picture a vector that cannot be compared: it is zero or not finite.");
     }
     catch (InvalidDataException e)
     {
-        return Results.BadRequest(new { error = e.Message });
+        return Refused(e.Message);
     }
 }
+
+IResult Refused(string error) => Results.BadRequest(new { error });
 
 internal sealed class Item
 {

@@ -4,22 +4,27 @@ using MetricLearning.Vision;
 using TrainingProject;
 using static TorchSharp.torch;
 
-if (args.Length is 0 or > 2 || (args.Length == 2 && !int.TryParse(args[1], out _)))
+Errors.TellMistakes(error => error is NotFiniteNumberException);
+var epochs = 30;
+if (args.Length is 0 or > 2 || (args.Length == 2 && !(int.TryParse(args[1], out epochs) && epochs > 0)))
 {
-    Console.Error.WriteLine("usage: dotnet run -c Release -- PICTURES [EPOCHS]\nPICTURES has one subfolder for each thing or person.");
+    Console.Error.WriteLine("usage: dotnet run -c Release -- PICTURES [EPOCHS]\nPICTURES has one subfolder for each thing or person (40 or "
+        + "more). EPOCHS is 1 or more, usually 30.");
     return 2;
 }
+// The first Ctrl-C ends the run after the current batch. The second one ends the program at once.
 using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, pressed) => { pressed.Cancel = true; stop.Cancel(); };
+Console.CancelKeyPress += (_, pressed) => { pressed.Cancel = !stop.IsCancellationRequested; stop.Cancel(); };
 
 // The recipe. Change it as you like, and then delete the folder run: a run should end with the recipe that it began with.
-var epochs = args.Length == 2 ? int.Parse(args[1]) : 30;
 const int size = 64, dimension = 128, identitiesPerBatch = 16, imagesPerIdentity = 4, seed = 1;
 
 // The data. For a published dataset, write ReIdDataset.Market1501(folder), .Cub200(folder), .Csv(...) and so on.
 var data = ReIdDataset.Folders(args[0]);
 var (train, validation) = data.Train.SplitIdentities(0.8, seed);
 Console.WriteLine(data);
+if (validation.CountBy(image => image.Identity).All(count => count.Value < 2)) throw new InvalidDataException(
+    $"{args[0]}: no thing that is kept for validation has two pictures, so no model could be the best. Add pictures.");
 
 // The network gives an embedding for search, and scores for the training identities. Take OSNet or ResNet for photographs.
 manual_seed(seed);
@@ -50,73 +55,100 @@ var last = Path.Combine("run", TrainingCheckpoint.LastFile);
 if (File.Exists(last))
 {
     checkpoint.Load(last);
+    // The learning rate falls over all epochs, so it would jump.
+    if (checkpoint.Numbers.TryGetValue("epochs", out var begun) && begun != epochs) throw new ArgumentException(
+        $"{last} belongs to a run of {begun} epochs, not of {epochs}. Continue it with EPOCHS {begun}, or delete the folder run.");
     Console.WriteLine($"resumed after epoch {sampler.State.Epoch}");
 }
+checkpoint.Numbers["epochs"] = epochs;
 var record = new RunRecord(checkpoint);
 try
 {
-    if (record.Before is null)
-    {
-        record.Before = Evaluation.Of("before training", model, data, test, stop.Token);
-        checkpoint.Save(last);
-    }
-    while (true)
-    {
-        // Ends an epoch. This may be an epoch that a stopped run trained to its end but did not evaluate.
-        if (record.Steps > 0 && sampler.State.Position == 0)
-        {
-            var score = Evaluation.MeanAveragePrecision(model, validation, test, stop.Token);
-            record.EndEpoch(sampler.State.Epoch);
-            var best = checkpoint.SaveLastAndBest("run", score) ? ", the best" : "";
-            Console.WriteLine($"epoch {sampler.State.Epoch}: loss {record.LastLoss:0.000}, mAP on validation {score:P1}{best}");
-        }
-        if (sampler.State.Epoch >= epochs) break;
-        schedule.StartEpoch(sampler.State.Epoch);
-        model.train();
-        using (var bar = new Bar($"epoch {sampler.State.Epoch + 1}/{epochs}", sampler.BatchesPerEpoch))
-            foreach (var batch in loader.Batches(sampler, stop.Token))
-            {
-                using var images = batch;
-                using var step = NewDisposeScope();
-                optimizer.zero_grad();
-                using var output = model.call(batch.Images);
-                var result = losses.Compute(output, batch.Labels);
-                result.Value.backward();
-                optimizer.SafeStep();
-                schedule.Step();
-                record.Add(result, schedule.LearningRate);
-                bar.To(record.Steps, $"loss {result.Value.item<float>():0.000}");
-                if (checkpoint.Unsaved > TimeSpan.FromMinutes(5)) checkpoint.Save(last);
-            }
-    }
+    Train();
+    Finish();
+    return 0;
 }
 catch (OperationCanceledException)
 {
-    checkpoint.Save(last);
     Console.WriteLine("stopped; run the same command again to continue");
     return 1;
 }
 
-// The test set is used once, with the model that was best on the validation identities.
-checkpoint.LoadModule(Path.Combine("run", TrainingCheckpoint.BestFile), "model");
-var after = Evaluation.Of("after training", model, data, test, stop.Token);
-Ui.Table(Figures.Table(("before training", record.Before.Snapshot.Figures), ("after training", after.Snapshot.Figures)));
-model.eval();
-model.SaveForInference("run/model.safetensors", space);
-OnnxFile.Export(model, "run/model.onnx", new OnnxOptions { Space = space });
-Evaluation.SaveFeatures("run/features.npz", model, data, test);
-var comparison = Comparison.Table(("before", record.Before.PerQuery), ("after", after.PerQuery),
-    [.. data.Query.Select(image => image.Identity)], stop.Token);
-HtmlReport.Write("run/report.html", new ReportData
+void Train()
 {
-    Title = "Before and after training",
-    Lead = $"{epochs} epochs on {train.ClassCount} identities of {data.Name}.",
-    PictureRatio = 1,
-    Snapshots = [record.Before.Snapshot, after.Snapshot],
-    Comparison = comparison,
-    ComparisonNote = Comparison.Note,
-    Training = record.Curves,
-    ModelSummary = ModelSummary.Of(model, [1, 3, size, size]).ToString(),
-});
-Console.WriteLine("run/model.safetensors, run/model.onnx, run/features.npz, run/report.html");
-return 0;
+    try
+    {
+        if (record.Before is null)
+        {
+            record.Before = Evaluation.Of("before training", model, data, test, stop.Token);
+            checkpoint.Save(last);
+        }
+        while (true)
+        {
+            // Ends an epoch. This may be an epoch that a stopped run trained to its end but did not evaluate.
+            if (record.Steps > 0 && sampler.State.Position == 0)
+            {
+                var score = Evaluation.MeanAveragePrecision(model, validation, test, stop.Token);
+                record.EndEpoch(sampler.State.Epoch);
+                var best = checkpoint.SaveLastAndBest("run", score) ? ", the best" : "";
+                Console.WriteLine($"epoch {sampler.State.Epoch}: loss {record.LastLoss:0.000}, mAP on validation {score:P1}{best}");
+            }
+            if (sampler.State.Epoch >= epochs) break;
+            schedule.StartEpoch(sampler.State.Epoch);
+            model.train();
+            using var bar = new Bar($"epoch {sampler.State.Epoch + 1}/{epochs}", sampler.BatchesPerEpoch);
+            foreach (var batch in loader.Batches(sampler, stop.Token)) Step(batch, bar);
+        }
+    }
+    catch (OperationCanceledException)
+    {
+        checkpoint.Save(last);
+        throw;
+    }
+}
+
+void Step(ImageBatch batch, Bar bar)
+{
+    using var images = batch;
+    using var step = NewDisposeScope();
+    optimizer.zero_grad();
+    using var output = model.call(batch.Images);
+    var result = losses.Compute(output, batch.Labels);
+    var loss = result.Value.item<float>();
+    if (!float.IsFinite(loss)) throw new NotFiniteNumberException(
+        $"The loss is {loss} in epoch {sampler.State.Epoch + 1}, so training cannot go on. Lower the learning rate, and delete the folder "
+        + "run.");
+    result.Value.backward();
+    optimizer.SafeStep();
+    schedule.Step();
+    record.Add(result, schedule.LearningRate);
+    bar.To(record.Steps, $"loss {loss:0.000}");
+    if (checkpoint.Unsaved > TimeSpan.FromMinutes(5)) checkpoint.Save(last);
+}
+
+// The test set is used once, with the model that was best on the validation identities. Nothing is saved here to continue from: the
+// training has ended, and the model is no longer the last one.
+void Finish()
+{
+    checkpoint.LoadModule(Path.Combine("run", TrainingCheckpoint.BestFile), "model");
+    var after = Evaluation.Of("after training", model, data, test, stop.Token);
+    Ui.Table(Figures.Table(("before training", record.Before!.Snapshot.Figures), ("after training", after.Snapshot.Figures)));
+    model.eval();
+    model.SaveForInference("run/model.safetensors", space);
+    OnnxFile.Export(model, "run/model.onnx", new OnnxOptions { Space = space });
+    Evaluation.SaveFeatures("run/features.npz", model, data, test);
+    var comparison = Comparison.Table(("before", record.Before.PerQuery), ("after", after.PerQuery),
+        [.. data.Query.Select(image => image.Identity)], stop.Token);
+    HtmlReport.Write("run/report.html", new ReportData
+    {
+        Title = "Before and after training",
+        Lead = $"{epochs} epochs on {train.ClassCount} identities of {data.Name}.",
+        PictureRatio = 1,
+        Snapshots = [record.Before.Snapshot, after.Snapshot],
+        Comparison = comparison,
+        ComparisonNote = Comparison.Note,
+        Training = record.Curves,
+        ModelSummary = ModelSummary.Of(model, [1, 3, size, size]).ToString(),
+    });
+    Console.WriteLine("run/model.safetensors, run/model.onnx, run/features.npz, run/report.html");
+}
