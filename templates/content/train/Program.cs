@@ -88,6 +88,7 @@ void Train()
             // Ends an epoch. This may be an epoch that a stopped run trained to its end but did not evaluate.
             if (record.Steps > 0 && sampler.State.Position == 0)
             {
+                GoOnIf(model.parameters().All(weight => weight.isfinite().all().item<bool>()));
                 var score = Evaluation.MeanAveragePrecision(model, validation, test, stop.Token);
                 record.EndEpoch(sampler.State.Epoch);
                 var best = checkpoint.SaveLastAndBest("run", score) ? ", the best" : "";
@@ -115,15 +116,19 @@ void Step(ImageBatch batch, Bar bar)
     using var output = model.call(batch.Images);
     var result = losses.Compute(output, batch.Labels);
     var loss = result.Value.item<float>();
-    if (!float.IsFinite(loss)) throw new NotFiniteNumberException(
-        $"The loss is {loss} in epoch {sampler.State.Epoch + 1}, so training cannot go on. Lower the learning rate, and delete the folder "
-        + "run.");
+    GoOnIf(float.IsFinite(loss));
     result.Value.backward();
     optimizer.SafeStep();
     schedule.Step();
     record.Add(result, schedule.LearningRate);
     bar.To(record.Steps, $"loss {loss:0.000}");
     if (checkpoint.Unsaved > TimeSpan.FromMinutes(5)) checkpoint.Save(last);
+}
+
+void GoOnIf(bool isFinite)
+{
+    if (!isFinite) throw new NotFiniteNumberException(
+        "Training cannot go on: the loss or a weight is NaN or infinite. Lower the learning rate, and delete the folder run.");
 }
 
 // The test set is used once, with the model that was best on the validation identities. Nothing is saved here to continue from: the
