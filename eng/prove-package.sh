@@ -31,6 +31,11 @@ expect() { # TEXT COMMAND...: the command succeeds and prints the text
   "$@" >"$work/out" 2>"$work/err" || { cat "$work/out" "$work/err" >&2; fail "$* exited with an error"; }
   grep -qF -- "$text" "$work/out" || { cat "$work/out" "$work/err" >&2; fail "$* did not print: $text"; }
 }
+refuse() { # TEXT COMMAND...: the command fails, and its only line of error has the text
+  local text=$1; shift
+  if "$@" >"$work/out" 2>"$work/err"; then cat "$work/out" >&2; fail "$* succeeded"; fi
+  [ "$(wc -l <"$work/err")" = 1 ] && grep -qF -- "$text" "$work/err" || { cat "$work/err" >&2; fail "$* did not refuse with: $text"; }
+}
 
 step "Pack $version"
 mkdir "$work/feed"
@@ -169,15 +174,19 @@ made Training metriclearning-train
 cd Training
 expect "run/report.html" "$(program_of Training)" "$work/Started/pictures" 2
 expect "resumed after epoch 2" "$(program_of Training)" "$work/Started/pictures" 2
+refuse "belongs to a run of 2 epochs" "$(program_of Training)" "$work/Started/pictures" 3
+refuse "There is no folder $work/missing" "$(program_of Training)" "$work/missing"
 grep -q '<section' run/report.html || fail "the report has no content"
 cd ..
 made Evaluation metriclearning-evaluate
 cd Evaluation
 expect "report.html" "$(program_of Evaluation)" "$work/Training/run/features.npz"
 echo "Evaluation: $(grep -m 1 rank-1 "$work/out")"
+refuse "There is no file missing.npz" "$(program_of Evaluation)" missing.npz
 cd ..
 picture=$work/Started/pictures/thing-00/00.ppm
 made SearchPage metriclearning-search
+refuse "There is no folder $work/missing" "$(program_of SearchPage)" "$work/Training/run/model.onnx" "$work/missing"
 serve SearchPage "$work/Training/run/model.onnx" "$work/Started/pictures"
 expect '"key":"thing-00/00.ppm"' curl -sf --data-binary "@$picture" "$address/search"
 expect "Find by picture" curl -sf "$address/"
@@ -185,10 +194,12 @@ expect "image/jpeg" curl -sf -o /dev/null -w '%{content_type}' "$address/picture
 ! curl -sf -o /dev/null "$address/pictures/../Training/Program.cs" || fail "the page serves other files"
 end_server
 made Embeddings metriclearning-service
+refuse "missing.onnx" "$(program_of Embeddings)" missing.onnx "$work/items.db"
 serve Embeddings "$work/Training/run/model.onnx" "$work/items.db"
 quietly curl -sf -X PUT --data-binary "@$picture" "$address/items/first?kind=disc"
 expect '"id":"first"' curl -sf --data-binary "@$picture" "$address/search?kind=disc&top=3"
 [ "$(curl -s -o /dev/null -w '%{http_code}' --data-binary 'no picture' "$address/embed")" = 400 ] || fail "the service takes what is no picture"
+[ "$(curl -s --data-binary "@$picture" "$address/search?top=5000")" = '{"error":"top must be from 1 to 1000, got 5000."}' ] || fail "the service shortens a list"
 end_server
 echo "templates: train, resume, evaluate, search, service"
 
