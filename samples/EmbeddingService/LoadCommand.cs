@@ -59,7 +59,8 @@ internal static partial class LoadCommand
             var memory = await Memory(client, cancellationToken) is { } bytes
                 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6,5:0} MB") : $"{"unknown",8}";
             Ui.Line(string.Create(CultureInfo.InvariantCulture, $"  {name,8}  {times.Count / time.TotalSeconds,8:0}  ")
-                + string.Create(CultureInfo.InvariantCulture, $"{Quantile(0.5),5:0} ms  {Quantile(0.99),5:0} ms  {times[^1],5:0} ms  ") + memory);
+                + string.Create(CultureInfo.InvariantCulture, $"{Quantile(0.5),5:0} ms  {Quantile(0.99),5:0} ms  {times[^1],5:0} ms  ")
+                + memory);
 
             double Quantile(double share) => times[(int)(share * (times.Count - 1))];
         }

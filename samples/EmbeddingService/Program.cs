@@ -26,7 +26,8 @@ var atOnce = Limit("--at-once", "Requests that are worked on at once", limits =>
 var waiting = Limit("--waiting", "Requests that may wait; further ones are refused with 503", limits => limits.Waiting, least: 0);
 size.Validators.Add(result =>
 {
-    if (result.GetValueOrDefault<int[]>() is { } sides && sides.Any(side => side < 1)) result.AddError("--size must have two numbers above 0.");
+    if (result.GetValueOrDefault<int[]>() is { } sides && sides.Any(side => side < 1))
+        result.AddError("--size must have two numbers above 0.");
 });
 threads.Validators.Add(result =>
 {
@@ -78,7 +79,8 @@ write.SetAction(parsed =>
 });
 root.Add(write);
 
-var check = new Command("check", "Exits with 0 if the service on this computer is ready, and with 1 if not, for a container's health check");
+var check = new Command("check",
+    "Exits with 0 if the service on this computer is ready, and with 1 if not, for a container's health check");
 var port = ServicePort.Option(UsualPort);
 check.Add(port);
 check.SetAction(async (parsed, cancellationToken) =>

@@ -11,8 +11,8 @@ internal sealed record Result(string Id, string Name, IReadOnlyList<string> Tags
 
 /// <summary>The result of a search.</summary>
 /// <param name="Results">The products, the most similar first.</param>
-/// <param name="Answer">Whether the first one is the product in the query; null if the query is itself a product of the catalogue, or if a tag
-/// limits the search.</param>
+/// <param name="Answer">Whether the first one is the product in the query; null if the query is itself a product of the catalogue, or if a
+/// tag limits the search.</param>
 /// <param name="Milliseconds">The time of the search.</param>
 internal sealed record SearchAnswer(IReadOnlyList<Result> Results, Answer? Answer, double Milliseconds);
 

@@ -17,8 +17,8 @@ internal sealed class DataLock : IDisposable
         }
         catch (IOException e) when (File.Exists(path))
         {
-            throw new UserErrorException($"{settings.Data.FullName} is in use ({e.Message}). Stop the other program, or name another folder "
-                + "by --data.");
+            throw new UserErrorException($"{settings.Data.FullName} is in use ({e.Message}). Stop the other program, or name another "
+                + "folder by --data.");
         }
     }
 

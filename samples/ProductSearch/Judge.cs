@@ -28,8 +28,8 @@ internal sealed class Judge(Settings settings, Gallery gallery, Embedder embedde
     /// <summary>Null before it has learned, and if there is too little to learn from.</summary>
     private volatile MatchDecision? decision;
 
-    /// <summary>Reads the decision that an earlier start has learned for the catalogue, or learns it now. In a larger catalogue more products
-    /// look alike, so a decision holds only for the number of items that it was learned with.</summary>
+    /// <summary>Reads the decision that an earlier start has learned for the catalogue, or learns it now. In a larger catalogue more
+    /// products look alike, so a decision holds only for the number of items that it was learned with.</summary>
     public async Task LearnAsync(StatusBoard board, bool canStop, CancellationToken cancellationToken)
     {
         if (settings.Products < FewestProducts) return;

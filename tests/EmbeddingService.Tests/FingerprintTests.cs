@@ -33,7 +33,8 @@ public sealed class FingerprintTests : IDisposable
     public void WeightsInFilesOfTheirOwn_AreFound()
     {
         var path = Path.Combine(folder, "network.onnx");
-        byte[] entries = [.. Field(13, Field(1, "location"u8), Field(2, "weights.data"u8)), .. Field(13, Field(1, "offset"u8), Field(2, "0"u8))];
+        byte[] entries = [.. Field(13, Field(1, "location"u8), Field(2, "weights.data"u8)),
+            .. Field(13, Field(1, "offset"u8), Field(2, "0"u8))];
         File.WriteAllBytes(path, Field(7, Field(5, entries), Field(5, Field(8, "a weight in the file itself"u8)), Field(5, entries)));
         Assert.Equal([Path.Combine(folder, "weights.data")], OnnxMessage.ExternalWeights(path));
         Assert.Empty(OnnxMessage.ExternalWeights(MeanColor.Planes(folder)));
