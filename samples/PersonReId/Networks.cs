@@ -148,7 +148,8 @@ internal static class Networks
                 $"{path} does not fit this network ({report.Matched.Count} tensors match, {report.Missing.Count} are missing, "
                 + $"{report.Unexpected.Count} unexpected, {report.Mismatched.Count} of another shape). Is --arch right?");
         return $"{report.Matched.Count} tensors loaded, {report.Missing.Count} start anew"
-            + (sameIdentities ? $"; the classifier of the file's {model.Classes} identities is loaded, as if they were those of --data" : "");
+            + (sameIdentities
+                ? $"; the classifier of the file's {model.Classes} identities is loaded, as if they were those of --data" : "");
     }
 
     private static bool IsHead(string name) => name.StartsWith("classifier.", StringComparison.Ordinal);

@@ -67,7 +67,8 @@ internal static class EvaluateCommand
     private static int[] Widths(ArgumentResult result)
     {
         var texts = result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)).ToArray();
-        var widths = texts.Select(text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var width) ? width : 0).ToArray();
+        var widths = texts.Select(text =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var width) ? width : 0).ToArray();
         if (widths.Any(width => width < 1) || widths.Distinct().Count() < widths.Length)
             result.AddError($"--widths takes different numbers of at least 1, got {string.Join(' ', texts)}.");
         return widths;

@@ -304,8 +304,8 @@ public sealed record RetrievalEvaluator
     private EvaluationInput Given(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras, IReadOnlyList<long>? galleryCameras) => Reranking is null
         ? EvaluationInput.Of(distances, Protocol, queryIdentities, galleryIdentities, queryCameras, galleryCameras)
-        : throw new InvalidOperationException($"{nameof(Reranking)} needs features, but a matrix of distances was given. Evaluate the sets; "
-            + "or re-rank them, and give the matrix to an evaluator that has no re-ranker.");
+        : throw new InvalidOperationException($"{nameof(Reranking)} needs features, but a matrix of distances was given. Evaluate the "
+            + "sets; or re-rank them, and give the matrix to an evaluator that has no re-ranker.");
 
     /// <summary>The checked input of two sets, re-ranked if <see cref="Reranking"/> is set.</summary>
     /// <param name="query">Q queries.</param>

@@ -11,15 +11,17 @@ public class DisposedResultTests
         [.. Enumerable.Range(0, 12).Select(row => row % 2L)]);
 
     /// <summary>Each type: how it is made from a set, and its members that use what it owns.</summary>
-    private static readonly Dictionary<string, (Func<EmbeddingSet, IDisposable> Make, Action<IDisposable, EmbeddingSet>[] Uses)> types = new()
+    private static readonly Dictionary<string, Owner> types = new()
     {
-        [nameof(EmbeddingSet)] = (_ => Set(),
+        [nameof(EmbeddingSet)] = new(_ => Set(),
             [(x, _) => ((EmbeddingSet)x).Features.size(0), (x, _) => new RetrievalEvaluator().Evaluate((EmbeddingSet)x),
                 (x, _) => ((EmbeddingSet)x).Save("/nowhere/x.safetensors")]),
-        [nameof(KMeansResult)] = (set => new KMeans(3).Fit(set.Features), [(x, _) => ((KMeansResult)x).Centers.size(0)]),
-        [nameof(CameraNormalization)] = (set => CameraNormalization.Fit(set), [(x, set) => ((CameraNormalization)x).Apply(set)]),
-        [nameof(PrincipalComponents)] = (set => PrincipalComponents.Fit(set), [(x, set) => ((PrincipalComponents)x).Apply(set)]),
+        [nameof(KMeansResult)] = new(set => new KMeans(3).Fit(set.Features), [(x, _) => ((KMeansResult)x).Centers.size(0)]),
+        [nameof(CameraNormalization)] = new(set => CameraNormalization.Fit(set), [(x, set) => ((CameraNormalization)x).Apply(set)]),
+        [nameof(PrincipalComponents)] = new(set => PrincipalComponents.Fit(set), [(x, set) => ((PrincipalComponents)x).Apply(set)]),
     };
+
+    private sealed record Owner(Func<EmbeddingSet, IDisposable> Make, Action<IDisposable, EmbeddingSet>[] Uses);
 
     public static TheoryData<string> Names => [.. types.Keys];
 
