@@ -191,14 +191,17 @@ serve SearchPage "$work/Training/run/model.onnx" "$work/Started/pictures"
 expect '"key":"thing-00/00.ppm"' curl -sf --data-binary "@$picture" "$address/search"
 expect "Find by picture" curl -sf "$address/"
 expect "image/jpeg" curl -sf -o /dev/null -w '%{content_type}' "$address/pictures/thing-00/00.ppm"
-! curl -sf -o /dev/null "$address/pictures/../Training/Program.cs" || fail "the page serves other files"
+cp "$picture" "$work/Started/outside.ppm"
+for path in ../outside.ppm ..%2foutside.ppm %2e%2e/outside.ppm; do
+  ! curl -sf --path-as-is -o /dev/null "$address/pictures/$path" || fail "the page serves $path"
+done
 end_server
 made Embeddings metriclearning-service
 refuse "missing.onnx" "$(program_of Embeddings)" missing.onnx "$work/items.db"
 serve Embeddings "$work/Training/run/model.onnx" "$work/items.db"
 quietly curl -sf -X PUT --data-binary "@$picture" "$address/items/first?kind=disc"
 expect '"id":"first"' curl -sf --data-binary "@$picture" "$address/search?kind=disc&top=3"
-[ "$(curl -s -o /dev/null -w '%{http_code}' --data-binary 'no picture' "$address/embed")" = 400 ] || fail "the service takes what is no picture"
+[ "$(curl -s -o /dev/null -w '%{http_code}' --data-binary 'no picture' "$address/embed")" = 400 ] || fail "the service accepts a file that is not a picture"
 [ "$(curl -s --data-binary "@$picture" "$address/search?top=5000")" = '{"error":"top must be from 1 to 1000, got 5000."}' ] || fail "the service shortens a list"
 end_server
 echo "templates: train, resume, evaluate, search, service"
