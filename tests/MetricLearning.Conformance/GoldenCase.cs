@@ -38,13 +38,16 @@ public sealed class GoldenCase
     public string? Text(string name) => Param(name)?.GetString();
 
     /// <summary>An expected number, or null. NaN and infinities are stored as text.</summary>
-    public double? ExpectedNumber(string name) =>
+    public double? ExpectedNumber(string name) => Used(
         Value(Expected, name) is { ValueKind: JsonValueKind.Number } v ? v.GetDouble()
         : Value(Expected, name + "_repr")?.GetString() switch { "nan" => double.NaN, "inf" => double.PositiveInfinity,
-            "-inf" => double.NegativeInfinity, _ => null };
+            "-inf" => double.NegativeInfinity, _ => default(double?) });
 
     /// <summary>The peer's exception, if it raises one.</summary>
-    public string? Raises => Value(Expected, "raises")?.ToString();
+    public string? Raises => Used(Value(Expected, "raises")?.ToString());
+
+    /// <summary>Whether a check has read a result of the peer. A check that has read none has compared nothing.</summary>
+    public bool IsCompared { get; private set; }
 
     public bool HasInput(string name) => root.GetProperty("inputs").TryGetProperty(name, out _);
     public bool HasOutput(string name) => root.GetProperty("outputs").TryGetProperty(name, out _);
@@ -53,7 +56,13 @@ public sealed class GoldenCase
     public Tensor Input(string name) => Array("inputs", name);
 
     /// <summary>An array that the peer computed.</summary>
-    public Tensor Output(string name) => Array("outputs", name);
+    public Tensor Output(string name) => Used(Array("outputs", name));
+
+    private T Used<T>(T result)
+    {
+        IsCompared |= result is not null;
+        return result;
+    }
 
     private Tensor Array(string group, string name) =>
         NumPyFile.Read(Path.Combine(folder, root.GetProperty(group).GetProperty(name).GetProperty("file").GetString()!));

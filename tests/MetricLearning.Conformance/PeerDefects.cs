@@ -6,7 +6,7 @@ public static class PeerDefects
     private static readonly (string Case, string Batch, double? Value, string Reason)[] known =
     [
         ("centroid_triplet", "all_distinct", 0, "the peer wants two rows of every class; here a row alone in its class is no anchor"),
-        ("histogram_", "", null, "the peer bins in float32 and falls off its histogram where two rows are equal"),
+        ("histogram_", "", null, "the peer bins in float32 and places equal rows outside its histogram"),
         ("nca_", "all_distinct", 0, "the peer takes the mean of nothing where no row has a positive"),
         ("vicreg", "batch1", null, "the peer takes the variance of one row; here one row has the first term alone"),
         ("rsb_", "one_class", 0, "the peer takes the minimum of no negatives"),

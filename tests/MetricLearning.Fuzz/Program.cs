@@ -15,7 +15,7 @@ if (args.Length % 2 != 0 || args.Where((_, i) => i % 2 == 0).Any(name => !option
         Reads damaged files with every reader. Each must be read, or refused with an error that names it, in bounded time and memory.
         usage: dotnet run -c Release --project tests/MetricLearning.Fuzz -- [--minutes M] [--seed S] [--target NAME] [--file FILE]
                [--files N] [--first N]
-        With --files it reads so many files for each reader, and stops when the minutes are over: --first N goes on at file N of each.
+        --files N reads N files with each reader, or stops when the minutes are over. --first N starts at file N.
         A file that shows a fault is kept in the folder fuzz-faults; --target NAME --file FILE reads it again.
         """);
     return 2;
@@ -30,10 +30,17 @@ var root = Directory.CreateTempSubdirectory("fuzz-").FullName;
 try
 {
     var targets = Targets.All(root).Where(target => target.Name.Contains(options["--target"], StringComparison.Ordinal)).ToArray();
+    if (targets.Length == 0)
+    {
+        Console.Error.WriteLine($"no reader has a name with '{options["--target"]}' in it; there are "
+            + string.Join(", ", Targets.All(root).Select(target => target.Name)));
+        return 2;
+    }
     if (options["--file"] is { Length: > 0 } again)
     {
-        Console.WriteLine(Trial.Run(targets[0], File.ReadAllBytes(again), out var isRefused) ?? (isRefused ? "refused" : "read"));
-        return 0;
+        var found = Trial.Run(targets[0], File.ReadAllBytes(again), out var isRefused);
+        Console.WriteLine($"{targets[0].Name}: {found ?? (isRefused ? "refused" : "read")}");
+        return found is null ? 0 : 1;
     }
     foreach (var target in targets)
         foreach (var good in target.Seeds)
