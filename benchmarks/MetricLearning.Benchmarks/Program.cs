@@ -29,7 +29,7 @@ var cold = new Option<bool>(
 var coldWay = new Option<string?>("--cold-way") { Description = "What --cold runs in a fresh process", Hidden = true };
 var busy = new Option<int>(
     "--busy") { Description = "Measures the cases that --only names alone, and beside this number of busy programs" };
-var busyNeighbour = new Option<bool>(BusyNeighbours.Option) { Description = "What --busy runs beside itself", Hidden = true };
+var busyNeighbor = new Option<bool>(BusyNeighbors.Option) { Description = "What --busy runs beside itself", Hidden = true };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
 var guarded = new Option<bool>("--guarded") { Description = "Only the cases that the guard measures" };
 var heavy = new Option<bool>("--heavy") { Description = "Also runs the heavy cases, which take gigabytes or minutes" };
@@ -39,13 +39,13 @@ var keepMemory = new Option<bool>("--keep-memory") { Description = "Keeps freed 
 var root = new RootCommand(
     "Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, missing, report, list, loading, runtimes, cold, coldWay, busy, busyNeighbour, only,
+    guard, check, record, missing, report, list, loading, runtimes, cold, coldWay, busy, busyNeighbor, only,
     guarded, heavy, device, threads, keepMemory,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
 {
-    if (parsed.GetValue(busyNeighbour)) return BusyNeighbours.Run();
+    if (parsed.GetValue(busyNeighbor)) return BusyNeighbors.Run();
     if (parsed.GetValue(keepMemory) && !NativeAllocator.KeepFreedMemory()) Console.Error.WriteLine("This system cannot keep freed memory.");
     Settings.Apply(parsed.GetValue(device)!, parsed.GetValue(threads));
     var texts = parsed.GetValue(only) ?? [];
@@ -61,7 +61,7 @@ root.SetAction(parsed =>
     if (parsed.GetValue(loading)) return LoadingReport.Run();
     if (parsed.GetValue(coldWay) is { } way) return ColdReport.RunOne(cases.Single(item => texts.Contains(item.Name)), way);
     if (parsed.GetValue(cold)) return ColdReport.Run(cases);
-    if (parsed.GetValue(busy) is > 0 and var neighbours) return BusyReport.Run(cases, neighbours);
+    if (parsed.GetValue(busy) is > 0 and var neighbors) return BusyReport.Run(cases, neighbors);
     return Benchmark([.. parsed.UnmatchedTokens]);
 });
 return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -12,7 +12,10 @@ var only = new Option<string[]>("--only")
     Description = "Entries whose name contains one of these", AllowMultipleArgumentsPerToken = true,
 };
 var quick = new Option<bool>("--quick") { Description = "Trains everything for two steps, on few pictures, and keeps nothing" };
-var minutes = new Option<double?>("--minutes") { Description = "Begins no training after so many minutes; the next call goes on" };
+var minutes = new Option<double?>("--minutes")
+{
+    Description = "Starts no further training after this many minutes; run the same command to continue",
+};
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => 1 };
 var report = new Option<bool>("--report") { Description = "Writes the tables and the plot of docs/quality.md from the results" };
 var list = new Option<bool>("--list") { Description = "Lists the entries" };
@@ -49,7 +52,7 @@ root.SetAction(parsed =>
         if (parsed.GetValue(quick)) File.Delete(path);
         if (!whole)
         {
-            Console.WriteLine("The time is over; the same command goes on.");
+            Console.WriteLine("The time is over. Run the same command to continue.");
             break;
         }
     }

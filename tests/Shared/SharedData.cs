@@ -4,24 +4,12 @@ namespace MetricLearning.Testing;
 /// skipped and say so.</summary>
 public static class SharedData
 {
-    /// <summary>The folder; null if there is none.</summary>
-    public static string? Root { get; } = Find();
-
     /// <summary>The path of a file or folder in it. Skips the calling test if it does not exist.</summary>
     public static string Require(params string[] parts)
     {
-        var path = Root is null ? null : Path.Combine([Root, .. parts]);
+        var path = Repository.Shared is { } shared ? Path.Combine([shared, .. parts]) : null;
         Assert.SkipUnless(path is not null && (File.Exists(path) || Directory.Exists(path)),
             $"needs {string.Join('/', parts)} in ../shared, which is not here");
         return path!;
-    }
-
-    private static string? Find()
-    {
-        if (Environment.GetEnvironmentVariable("METRICLEARNING_SHARED") is { Length: > 0 } given) return Directory.Exists(given) ? given
-            : null;
-        if (Repository.Folder is not { } repository) return null;
-        var shared = Path.GetFullPath(Path.Combine(repository, "..", "shared"));
-        return Directory.Exists(shared) ? shared : null;
     }
 }

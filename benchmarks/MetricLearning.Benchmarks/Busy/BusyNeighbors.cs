@@ -3,27 +3,27 @@ using System.Diagnostics;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>Programs that keep one processor each busy until they are disposed.</summary>
-internal sealed class BusyNeighbours : IDisposable
+internal sealed class BusyNeighbors : IDisposable
 {
-    /// <summary>The hidden option that makes a process of this program a neighbour.</summary>
-    public const string Option = "--busy-neighbour";
+    /// <summary>The hidden option that makes a process of this program a neighbor.</summary>
+    public const string Option = "--busy-neighbor";
 
     private static readonly TimeSpan settling = TimeSpan.FromSeconds(1);
 
-    private readonly List<Process> neighbours = [];
+    private readonly List<Process> neighbors = [];
 
-    public BusyNeighbours(int count)
+    public BusyNeighbors(int count)
     {
         for (var i = 0; i < count; i++)
         {
             var start = OwnProgram.With(Option);
             start.RedirectStandardInput = true;
-            neighbours.Add(Process.Start(start)!);
+            neighbors.Add(Process.Start(start)!);
         }
         Thread.Sleep(settling);     // .NET's own start uses more than one processor
     }
 
-    /// <summary>Computes in this process until its standard input ends, so no neighbour outlives the program that started it.</summary>
+    /// <summary>Computes in this process until its standard input ends, so no neighbor outlives the program that started it.</summary>
     /// <returns>The exit code.</returns>
     public static int Run()
     {
@@ -35,11 +35,11 @@ internal sealed class BusyNeighbours : IDisposable
 
     public void Dispose()
     {
-        foreach (var neighbour in neighbours)
+        foreach (var neighbor in neighbors)
         {
-            neighbour.StandardInput.Close();
-            neighbour.WaitForExit();
-            neighbour.Dispose();
+            neighbor.StandardInput.Close();
+            neighbor.WaitForExit();
+            neighbor.Dispose();
         }
     }
 }

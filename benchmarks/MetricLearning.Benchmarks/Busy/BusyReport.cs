@@ -5,11 +5,11 @@ internal static class BusyReport
 {
     /// <summary>Prints a row of Markdown for each case.</summary>
     /// <param name="cases">The cases.</param>
-    /// <param name="neighbours">The number of busy programs. Each of them has one thread.</param>
+    /// <param name="neighbors">The number of busy programs. Each of them has one thread.</param>
     /// <returns>The exit code: 0 if there is a case.</returns>
-    public static int Run(IReadOnlyList<Case> cases, int neighbours)
+    public static int Run(IReadOnlyList<Case> cases, int neighbors)
     {
-        Console.WriteLine($"| case | ours alone, ms | beside {neighbours} busy programs, ms | times as long | naive, times as long "
+        Console.WriteLine($"| case | ours alone, ms | beside {neighbors} busy programs, ms | times as long | naive, times as long "
             + "| ours of naive alone | ours of naive, busy |");
         Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|");
         foreach (var item in cases)
@@ -18,7 +18,7 @@ internal static class BusyReport
             using var work = item.Create(Settings.Device);
             var alone = duel.Measure(work);
             Measurement busy;
-            using (new BusyNeighbours(neighbours)) busy = duel.Measure(work);
+            using (new BusyNeighbors(neighbors)) busy = duel.Measure(work);
             Console.WriteLine(FormattableString.Invariant($"| {item.Name} | {alone.Ours.Milliseconds:G3} | {busy.Ours.Milliseconds:G3} ")
                 + FormattableString.Invariant($"| {busy.Ours.Milliseconds / alone.Ours.Milliseconds:F1} ")
                 + $"| {Cell.Of(busy.Naive?.Milliseconds / alone.Naive?.Milliseconds, "F1")} "

@@ -45,16 +45,22 @@ internal static class RatioGuard
         }
     }
 
-    /// <summary>Describes the figures that are worse than recorded, or null.</summary>
+    /// <summary>Describes the figures that are worse than recorded, or not recorded; null if there are none.</summary>
     private static string? Worse(Measurement now, Measurement recorded, double margin)
     {
         string?[] worse = [Compare("naive partner", now.ToNaive, recorded.ToNaive), Compare("floor", now.ToFloor, recorded.ToFloor)];
+        if (now.ToNaive is null && now.ToFloor is null) return "it has neither a naive partner nor a floor to compare with";
         return worse.All(figure => figure is null) ? null : string.Join("; ", worse.Where(figure => figure is not null));
 
-        string? Compare(string to, Ratio? ratio, Ratio? before) => ratio is { } a && before is { } b && a.Value > b.Value * margin
-            ? FormattableString.Invariant($"{a.Value:G3} of the time of its {to}, recorded {b.Value:G3} ")
-                + FormattableString.Invariant($"(factor {a.Value / b.Value:F2}, allowed {margin})")
-            : null;
+        string? Compare(string to, Ratio? ratio, Ratio? before) => (ratio, before) switch
+        {
+            (null, _) => null,
+            (_, null) => $"its ratio to its {to} is not recorded; record it again",
+            ({ } a, { } b) when !(a.Value <= b.Value * margin) =>
+                FormattableString.Invariant($"{a.Value:G3} of the time of its {to}, recorded {b.Value:G3} ")
+                    + FormattableString.Invariant($"(factor {a.Value / b.Value:F2}, allowed {margin})"),
+            _ => null,
+        };
     }
 
     /// <summary>Finds the record of a case on this machine, or else on another machine with the same device, whose margins are

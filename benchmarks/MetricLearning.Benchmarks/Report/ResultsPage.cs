@@ -58,7 +58,7 @@ internal static class ResultsPage
     }
 
     private static string Title(Records records) =>
-        $"{records.Machine.Processor}, {records.Machine.Threads} threads, {records.Machine.Device}";
+        $"{records.Machine.Processor}, {records.Machine.Threads} threads, {records.Machine.FullDevice}";
 
     private static string Versions(Records records) =>
         $"{records.Versions}; vectors of {records.Machine.Simd}; OMP_WAIT_POLICY {records.WaitPolicy}.";

@@ -9,6 +9,7 @@ namespace MetricLearning.Quality;
 internal static class DataSources
 {
     private static readonly string[] partNames = ["train", "validation", "test"];
+    private static readonly string checkpoint = Shared("checkpoints", "osnet_x0_25_msmt17.safetensors");
     private const double TrainShare = 0.6, ValidationShare = 0.35;      // of all identities, and of the others
 
     /// <summary>The data; null if its source is not here.</summary>
@@ -20,7 +21,7 @@ internal static class DataSources
         {
             DataKind.Features => (512, 1, 1), DataKind.Drawings => (1, 28, 28), _ => (3, 64, 32),
         };
-        if (Source(kind) is { } file && !File.Exists(file)) return null;
+        if (MissingFiles(kind).Any()) return null;
         var folder = quick ? Directory.CreateTempSubdirectory("quality").FullName
             : Path.Combine(Repository.Root, "artifacts", "quality");
         try
@@ -42,7 +43,10 @@ internal static class DataSources
     }
 
     /// <summary>Why there is no data of a kind.</summary>
-    public static string Missing(DataKind kind) => $"{kind}: skipped, because there is no {Source(kind)}";
+    public static string Missing(DataKind kind) => $"{kind}: skipped, because there is no {string.Join(" and no ", MissingFiles(kind))}";
+
+    private static IEnumerable<string> MissingFiles(DataKind kind) =>
+        new[] { Source(kind), kind == DataKind.Features ? checkpoint : null }.OfType<string>().Where(file => !File.Exists(file));
 
     /// <summary>The file that a kind is read from; null if the kind is drawn.</summary>
     private static string? Source(DataKind kind) => kind switch
@@ -53,7 +57,7 @@ internal static class DataSources
     };
 
     private static string Shared(params string[] parts) =>
-        Path.GetFullPath(Path.Combine([Repository.Root, "..", "shared", "data", .. parts]));
+        Path.Combine([Repository.Shared ?? "shared", "data", .. parts]);
 
     private static void Make(DataKind kind, bool quick, string folder, string[] parts)
     {
@@ -97,8 +101,7 @@ internal static class DataSources
     private static EmbeddingModel Published()
     {
         var network = EmbeddingModel.TorchReId(OSNet.X025());
-        var report = network.LoadWeights(Shared("checkpoints", "osnet_x0_25_msmt17.safetensors"), strict: false,
-            rename: WeightNames.TorchReId());
+        var report = network.LoadWeights(checkpoint, strict: false, rename: WeightNames.TorchReId());
         if (report.Missing.Count > 0) throw new InvalidDataException($"The weights of OSNet lack {string.Join(", ", report.Missing)}.");
         network.eval();
         return network;
