@@ -257,7 +257,8 @@ public sealed class ReIdDataset
             var count = list.Statistics;
             text.Append(CultureInfo.InvariantCulture,
                 $"{part.PadRight(wide)} | {count.Identities,6:N0} | {count.Images,8:N0} | {count.Cameras,7:N0}");
-            if (count.Distractors > 0) text.Append(CultureInfo.InvariantCulture, $"  ({count.Distractors:N0} distractors)");
+            if (count.Distractors > 0)
+                text.Append("  (").Append(MessageText.Counted(count.Distractors, "distractor", "distractors")).Append(')');
             if (count.Junk > 0) text.Append(CultureInfo.InvariantCulture, $"  ({count.Junk:N0} junk)");
             text.AppendLine();
         }
@@ -283,13 +284,16 @@ public sealed class ReIdDataset
             throw new InvalidDataException($"{Name}: no query identity appears in the gallery " +
                 $"(queries have {MessageText.Some(Query.Identities)}; the gallery has {MessageText.Some(Gallery.Identities)}).");
         if (lost.Length > 0)
-            yield return $"{lost.Length} of {Query.ClassCount} query identities are not in the gallery: {MessageText.Some(lost)}. " +
-                $"Their {Query.Count(sample => !gallery.Contains(sample.Identity))} queries cannot be scored.";
+        {
+            var queries = Query.Count(sample => !gallery.Contains(sample.Identity));
+            yield return $"{lost.Length} of {Query.ClassCount} query identities {(lost.Length == 1 ? "is" : "are")} not in the gallery: "
+                + $"{MessageText.Some(lost)}. So {MessageText.Counted(queries, "query", "queries")} cannot be scored.";
+        }
         var both = Train.Identities.Where(identity => identity >= 0 && Train.IsSomebody(identity) && gallery.Contains(identity))
             .ToArray();
         if (both.Length > 0)
-            yield return $"{both.Length} identities are in training and in the gallery: {MessageText.Some(both)}. Scores on them say "
-                + $"little.";
+            yield return $"{MessageText.Counted(both.Length, "identity is", "identities are")} in training and in the gallery: "
+                + $"{MessageText.Some(both)}. Scores on {(both.Length == 1 ? "it" : "them")} say little.";
         if (Published?.DifferenceFrom(Train, Query, Gallery) is { } difference) yield return difference;
     }
 }

@@ -61,7 +61,8 @@ public static class ImageDecoder
         var fault = image.IsEmpty ? "the file is empty"
             : image.Length > picture.MaxBytes ? BoundedBytes.TooMany(picture.MaxBytes)
             : PortableAnymap.Is(image) ? PortableAnymap.Decode(image, picture)
-            : ForeignImage.NameOf(image) is { } foreign ? $"it is a {foreign} file, a format that is not supported; save it as PNG or JPEG"
+            : ForeignImage.NameOf(image) is { } foreign
+                ? $"it is {(foreign[0] == 'A' ? "an" : "a")} {foreign} file, a format that is not supported; save it as PNG or JPEG"
             : DecodeBySkia(image, picture);
         if (fault is not null) throw Fault(name, fault);
     }

@@ -42,9 +42,6 @@ public sealed class AutoAugment : PixelStep
     /// <summary>The probability that an image is changed at all.</summary>
     public double Probability { get; }
 
-    /// <summary>The number of pairs.</summary>
-    internal int Pairs => policy.Length;
-
     /// <summary>The 25 pairs found on ImageNet: torchvision's <c>AutoAugmentPolicy.IMAGENET</c>.</summary>
     /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
     /// <param name="interpolation">How pixels of rotated and sheared images are computed.</param>

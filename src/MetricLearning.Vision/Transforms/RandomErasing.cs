@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
@@ -26,7 +27,10 @@ public sealed class RandomErasing : PlaneStep
     {
         Probability = Guard.Within(probability, 0, 1);
         MaxArea = Guard.Within(maxArea, 0, 1);
-        MinArea = Guard.Within(minArea, 0, maxArea);
+        MinArea = Guard.Within(minArea, 0, 1);
+        if (minArea > maxArea)
+            throw new ArgumentOutOfRangeException(nameof(minArea), minArea,
+                string.Create(CultureInfo.InvariantCulture, $"minArea must be at most maxArea, which is {maxArea}."));
         MinAspect = Guard.Positive(Guard.Within(minAspect, 0, 1), nameof(minAspect));
         Fill = ChannelValues.Checked(fill ?? ChannelValues.ImageNetMean, nameof(fill));
         Order = Guard.Defined(order);

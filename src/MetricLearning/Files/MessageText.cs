@@ -12,6 +12,10 @@ internal static class MessageText
     public static string Some<T>(IReadOnlyCollection<T> items) =>
         string.Join(", ", items.Take(Items).Select(item => Excerpt($"{item}"))) + (items.Count > Items ? ", ..." : "");
 
+    /// <summary>A number of things, such as "1 query" and "3,368 queries".</summary>
+    public static string Counted(int count, string one, string many) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many)}");
+
     /// <summary>The printable beginning of a text from a file.</summary>
     public static string Excerpt(string text) => Printable(text, ExcerptLength, keepsLines: false);
 

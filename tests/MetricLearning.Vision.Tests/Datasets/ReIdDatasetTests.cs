@@ -21,7 +21,7 @@ public sealed class ReIdDatasetTests : IDisposable
             -------------|--------|----------|--------
             train        |      1 |        2 |       2
             query        |      1 |        1 |       1
-            gallery      |      1 |        2 |       2  (1 distractors)
+            gallery      |      1 |        2 |       2  (1 distractor)
 
             """, dataset.ToString(), ignoreLineEndingDifferences: true);
     }
@@ -54,8 +54,8 @@ public sealed class ReIdDatasetTests : IDisposable
     {
         var train = List(1, 9);
         var dataset = new ReIdDataset("mine", train, List(2, 3, 3), List(2, 9));
-        Assert.Equal(["1 of 2 query identities are not in the gallery: 3. Their 2 queries cannot be scored.",
-            "1 identities are in training and in the gallery: 9. Scores on them say little."], dataset.Warnings);
+        Assert.Equal(["1 of 2 query identities is not in the gallery: 3. So 2 queries cannot be scored.",
+            "1 identity is in training and in the gallery: 9. Scores on it say little."], dataset.Warnings);
         Assert.Contains($"warning: {dataset.Warnings[0]}", dataset.ToString(), StringComparison.Ordinal);
         Expect.Error<InvalidDataException>(
             "mine: no query identity appears in the gallery (queries have 4; the gallery has 2, 3, 5, 6, 7, ...).",
@@ -130,7 +130,7 @@ public sealed class ReIdDatasetTests : IDisposable
         Assert.Equal(["b,b.jpg", "e.jpg"], data.Query.Select(sample => Path.GetFileName(sample.Path)));
         Assert.Equal([("c.jpg", 2L, 2L), ("d.jpg", 2, 2)],
             data.Gallery.Select(sample => (Path.GetFileName(sample.Path), sample.Identity, sample.Camera)));
-        Assert.Equal(["1 of 2 query identities are not in the gallery: 7. Their 1 queries cannot be scored."], data.Warnings);
+        Assert.Equal(["1 of 2 query identities is not in the gallery: 7. So 1 query cannot be scored."], data.Warnings);
     }
 
     [Theory]

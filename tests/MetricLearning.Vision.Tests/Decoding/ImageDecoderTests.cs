@@ -197,12 +197,13 @@ public sealed class ImageDecoderTests : IDisposable
     {
         Refuses([.. "II*\0"u8, .. new byte[20]], "it is a TIFF file, a format that is not supported; save it as PNG or JPEG.");
         Refuses([.. "MM\0*"u8, .. new byte[20]], "it is a TIFF file");
-        Refuses([0, 0, 0, 24, .. "ftypavif"u8, .. new byte[20]], "it is a AVIF file");
+        Refuses([0, 0, 0, 24, .. "ftypavif"u8, .. new byte[20]], "it is an AVIF file");
         Refuses([0, 0, 0, 24, .. "ftypheic"u8, .. new byte[20]], "it is a HEIF file");
         Refuses([0xFF, 0x0A, .. new byte[20]], "it is a JPEG XL file");
         folder.Draw("set/a.png");
         folder.Write("set/b.tif", [.. "II*\0"u8]);
-        Expect.Error<InvalidDataException>("have an unsupported format: b.tif. Save them as PNG or JPEG, or remove them.",
+        Expect.Error<InvalidDataException>(
+            $"1 image in {folder.Under("set")} has an unsupported format: b.tif. Save it as PNG or JPEG, or remove it.",
             () => ImageList.FromFlatFolder(folder.Under("set")));
     }
 

@@ -5,7 +5,6 @@ using static TorchSharp.torch;
 namespace MetricLearning.Vision.Tests;
 
 /// <summary>Tests that an image, its limits and its errors are the same for a file, memory, a stream and a zip file.</summary>
-[LeavesNoTensors]
 public sealed class PictureSourcesTests : IDisposable
 {
     private readonly TempFolder folder = new();
@@ -102,7 +101,7 @@ public sealed class PictureSourcesTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Picture.LoadAsync(endless, cancellationToken: cancel.Token));
     }
 
-    [Fact]
+    [Fact, LeavesNoTensors]
     public void AnUpload_BecomesTheNetworksInput()
     {
         var path = folder.Draw("a.jpg", 2, 80, 60);
@@ -129,7 +128,7 @@ public sealed class PictureSourcesTests : IDisposable
         Expect.Error<ArgumentException>("picture must have pixels", () => transform.ToArray(new Picture()));
     }
 
-    [Fact]
+    [Fact, LeavesNoTensors]
     public void ALoader_TakesImagesThatAreNotFiles()
     {
         var paths = Enumerable.Range(0, 12).Select(i => folder.Draw($"{i:00}.jpg", i)).ToArray();
@@ -155,7 +154,7 @@ public sealed class PictureSourcesTests : IDisposable
         }
     }
 
-    [Fact]
+    [Fact, LeavesNoTensors]
     public void ALoader_SkipsBrokenImagesByName()
     {
         var good = File.ReadAllBytes(folder.Draw("good.jpg"));
@@ -189,7 +188,7 @@ public sealed class PictureSourcesTests : IDisposable
         using (var mixed = new ImageArchive(folder.Write("mixed.zip", Zip(("a/1.jpg", image), ("b/2.tif", image)))))
         {
             Assert.Single(mixed.Images("a/"));
-            Expect.Error<InvalidDataException>("mixed.zip have an unsupported format: b/2.tif.", () => mixed.Images());
+            Expect.Error<InvalidDataException>("mixed.zip has an unsupported format: b/2.tif.", () => mixed.Images());
         }
         Expect.Error<InvalidDataException>("no.zip: ", () => new ImageArchive(folder.Write("no.zip", 1, 2, 3)));
         Expect.Error<FileNotFoundException>("There is no file ", () => new ImageArchive(folder.Under("gone.zip")));
@@ -205,7 +204,7 @@ public sealed class PictureSourcesTests : IDisposable
         Expect.Error<InvalidDataException>("headless.zip/a.jpg: ", () => headless.Image("a.jpg").Open!());
     }
 
-    [Fact]
+    [Fact, LeavesNoTensors]
     public void AFlatFolder_IsAListWithoutIdentities()
     {
         foreach (var name in new[] { "b.jpg", "a.png", "IMG_0001.jpg" }) folder.Draw(name);

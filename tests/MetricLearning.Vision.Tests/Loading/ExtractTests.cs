@@ -125,7 +125,7 @@ public sealed class ExtractTests : IDisposable
     }
 
     [Fact]
-    public void CancelledExtraction_KeepsItsJournal()
+    public void CanceledExtraction_KeepsItsJournal()
     {
         var images = set.Draw(8);
         var journal = new ExtractionJournal(set.Folder.Under("features.journal"));

@@ -17,8 +17,12 @@ public class ColorStepTests
         Assert.InRange(factors.Min(), 0.6, 0.63);
         Assert.InRange(factors.Max(), 1.37, 1.4);
         Assert.InRange(factors.Average(), 0.96, 1.03);
-        // With a strength far above 1, black stays black.
-        Assert.Equal(0, CropTests.After(new ColorJitter(brightness: 1e9), ResizeTests.Row(0)).Pixels[0]);
+        // With a strength far above 1, the factor is not negative and the result does not overflow: black stays black, gray becomes white.
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            var far = CropTests.After(new ColorJitter(brightness: 1e9), ResizeTests.Row(0, 100), seed);
+            Assert.Equal((0, 255), (far.Pixels[0], far.Pixels[4]));
+        }
     }
 
     [Fact]

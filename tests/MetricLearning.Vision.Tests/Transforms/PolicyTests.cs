@@ -1,9 +1,23 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using CsCheck;
 
 namespace MetricLearning.Vision.Tests;
 
 public class PolicyTests
 {
+    /// <summary>torchvision's table <c>AutoAugmentPolicy.IMAGENET</c>: each operation with its probability and level.</summary>
+    private static readonly string[] imageNet =
+    [
+        "Posterize 0.4 8, Rotate 0.6 9", "Solarize 0.6 5, AutoContrast 0.6 0", "Equalize 0.8 0, Equalize 0.6 0",
+        "Posterize 0.6 7, Posterize 0.6 6", "Equalize 0.4 0, Solarize 0.2 4", "Equalize 0.4 0, Rotate 0.8 8",
+        "Solarize 0.6 3, Equalize 0.6 0", "Posterize 0.8 5, Equalize 1 0", "Rotate 0.2 3, Solarize 0.6 8",
+        "Equalize 0.6 0, Posterize 0.4 6", "Rotate 0.8 8, Color 0.4 0", "Rotate 0.4 9, Equalize 0.6 0", "Equalize 0 0, Equalize 0.8 0",
+        "Invert 0.6 0, Equalize 1 0", "Color 0.6 4, Contrast 1 8", "Rotate 0.8 8, Color 1 2", "Color 0.8 8, Solarize 0.8 7",
+        "Sharpness 0.4 7, Invert 0.6 0", "ShearX 0.6 5, Equalize 1 0", "Color 0.4 0, Equalize 0.6 0", "Equalize 0.4 0, Solarize 0.2 4",
+        "Solarize 0.6 5, AutoContrast 0.6 0", "Invert 0.6 0, Equalize 1 0", "Color 0.6 4, Contrast 1 8", "Equalize 0.8 0, Equalize 0.6 0",
+    ];
+
     /// <summary>torchvision's table: 8 − round(i / 2.25), i = 0 … 9.</summary>
     [Fact]
     public void Levels_MeanWhatTheyMeanInTorchvision()
@@ -25,8 +39,8 @@ public class PolicyTests
         Warp.Apply(other, [1, 0, -6, 0, 1, 0], Interpolation.Nearest, Rgb.Black);
         // 150 / 331 · 45 · 3 / 9 = 6.8 pixels, truncated, in both directions.
         var outcomes = Enumerable.Range(0, 20)
-            .Select(seed => Convert.ToHexString(WarpStepTests.Colors(Do(Augmentation.TranslateX, 3, (ulong)seed))));
-        string[] expected = [Convert.ToHexString(WarpStepTests.Colors(shifted)), Convert.ToHexString(WarpStepTests.Colors(other))];
+            .Select(seed => Hex(Do(Augmentation.TranslateX, 3, (ulong)seed)));
+        string[] expected = [Hex(shifted), Hex(other)];
         Assert.Equal(expected.Order(), outcomes.Distinct().Order());
     }
 
@@ -62,26 +76,19 @@ public class PolicyTests
 
         static Picture Tenths(Augmentation operation, int level, ulong seed = 0) => Changed(picture =>
             AugmentationSpace.OfFastReId.Apply(picture, operation, level, new SeededRandom(seed), Interpolation.Bicubic, Rgb.Gray));
-
-        static string Hex(Picture picture) => Convert.ToHexString(WarpStepTests.Colors(picture));
     }
 
     [Fact]
     public void AutoAugment_IsOneOfItsPairs()
     {
-        Assert.Equal((25, 25, 8), (AutoAugment.ImageNet().Pairs, AutoAugment.FastReId().Pairs, AutoAugment.FastReId2020().Pairs));
         foreach (var policy in (AutoAugment[])[AutoAugment.FastReId(), AutoAugment.FastReId2020()])
             Assert.InRange(Enumerable.Range(0, 1000)
                 .Count(seed => !WarpStepTests.IsWaves(CropTests.After(policy, PillowTests.Waves(), (ulong)seed))), 60, 110);
-        // The results, counted by hand, are at most these (e is equalize, and p7 is posterize at level 7): no change; e; e e; p7; p6, which
-        // has 5 bits like p7; p5; p5 e; e p; shears of two signs, each alone and with e.
-        Assert.InRange(Kinds(AutoAugment.FastReId2020(1)), 8, 14);
-        // In addition: rotations of three angles and two signs, each bilinear and bicubic, alone and with the other operation of their
-        // pair.
-        Assert.InRange(Kinds(AutoAugment.FastReId(1)), 40, 90);
-
-        static int Kinds(AutoAugment policy) => Enumerable.Range(0, 1000).Select(seed =>
-            Convert.ToHexString(WarpStepTests.Colors(CropTests.After(policy, PillowTests.Waves(), (ulong)seed)))).Distinct().Count();
+        AreThePairs(imageNet, AutoAugment.ImageNet(), AugmentationSpace.Of(10), [Interpolation.Nearest], Rgb.Black);
+        AreThePairs(imageNet, AutoAugment.FastReId(1), AugmentationSpace.OfFastReId, [Interpolation.Bilinear, Interpolation.Bicubic],
+            Rgb.Gray);
+        AreThePairs([.. new[] { 2, 3, 7, 9, 12, 18, 19, 24 }.Select(i => imageNet[i])], AutoAugment.FastReId2020(1),
+            AugmentationSpace.Of(10), [Interpolation.Bicubic], Rgb.Gray);
     }
 
     [Fact]
@@ -104,13 +111,15 @@ public class PolicyTests
     [Fact]
     public void RandAugment_AtLevelZero_IsNearlyNothing()
     {
+        var outcomes = new HashSet<(byte, byte, byte)>();
         for (ulong seed = 0; seed < 60; seed++)
         {
             var picture = CropTests.After(new RandAugment(1, 0), ResizeTests.Row(0, 50, 255), seed);
-            // Level 0 shears, rotates and shifts by nothing, keeps all bits and inverts only 255. The other operations stretch an image
-            // that is already stretched.
-            Assert.True(picture.Pixels[0] == 0 && picture.Pixels[8] is 255 or 0, $"seed {seed}");
+            outcomes.Add((picture.Pixels[0], picture.Pixels[4], picture.Pixels[8]));
         }
+        // Level 0 shears, rotates and shifts by nothing, keeps all bits and inverts only 255. The other operations stretch an image that is
+        // already stretched.
+        Assert.Equal(((byte, byte, byte)[])[(0, 50, 0), (0, 50, 255)], outcomes.Order());
         Assert.True(WarpStepTests.IsWaves(CropTests.After(new RandAugment(0), PillowTests.Waves())));
         Expect.Error<ArgumentOutOfRangeException>("magnitude must be in [0, 30].", () => new RandAugment(magnitude: 31));
     }
@@ -131,6 +140,50 @@ public class PolicyTests
         Assert.InRange(kept, 65, 90);
     }
 
+    /// <summary>Checks that a policy gives the results of these pairs and no others, each about as often as its probability says.</summary>
+    private static void AreThePairs(string[] pairs, AutoAugment policy, AugmentationSpace space, Interpolation[] interpolations, Rgb fill)
+    {
+        const int draws = 700;
+        // An operation draws its direction first. One of these seeds draws each direction.
+        ulong[] directions = [.. new[] { 0, 1 }.Select(side => (ulong)Enumerable.Range(0, 99)
+            .First(seed => new SeededRandom((ulong)seed).NextInt(2) == side))];
+        var expected = new Dictionary<string, double>();
+        foreach (var pair in pairs)
+        {
+            var ways = pair.Split(", ").Select(Ways).ToArray();
+            foreach (var first in ways[0])
+                foreach (var second in ways[1])
+                {
+                    var share = first.Share * second.Share / pairs.Length;
+                    if (share > 0) Count(expected, Changed(first.Change + second.Change), share);
+                }
+        }
+        var counts = new Dictionary<string, double>();
+        for (ulong seed = 0; seed < draws; seed++) Count(counts, CropTests.After(policy, PillowTests.Waves(), seed), 1);
+        Assert.Empty(counts.Keys.Except(expected.Keys));
+        Assert.All(expected, result => Assert.Equal(draws * result.Value, counts.GetValueOrDefault(result.Key),
+            5 * Math.Sqrt(draws * result.Value)));
+
+        (Action<Picture> Change, double Share)[] Ways(string part)
+        {
+            var words = part.Split(' ');
+            var (operation, level) = (Enum.Parse<Augmentation>(words[0]), int.Parse(words[2], CultureInfo.InvariantCulture));
+            var probability = double.Parse(words[1], CultureInfo.InvariantCulture);
+            return
+            [
+                (_ => { }, 1 - probability),
+                .. from interpolation in interpolations
+                   from seed in directions
+                   let change = (Action<Picture>)(picture =>
+                       space.Apply(picture, operation, level, new SeededRandom(seed), interpolation, fill))
+                   select (change, probability / interpolations.Length / directions.Length),
+            ];
+        }
+
+        static void Count(Dictionary<string, double> counts, Picture picture, double share) =>
+            CollectionsMarshal.GetValueRefOrAddDefault(counts, Hex(picture), out _) += share;
+    }
+
     private static Picture Do(Augmentation operation, int level, ulong seed = 0) => Changed(picture =>
         AugmentationSpace.Of(10).Apply(picture, operation, level, new SeededRandom(seed), Interpolation.Nearest, Rgb.Black));
 
@@ -140,6 +193,8 @@ public class PolicyTests
         change(picture);
         return picture;
     }
+
+    private static string Hex(Picture picture) => Convert.ToHexString(WarpStepTests.Colors(picture));
 
     private static void Same(Picture expected, Picture actual) =>
         Assert.Equal(WarpStepTests.Colors(expected), WarpStepTests.Colors(actual));

@@ -42,6 +42,7 @@ public sealed class RandomPatchTests : IDisposable
             var picture = ResizeTests.Row(1, 2);
             step.Apply(picture, new SeededRandom(seed));
             Assert.Equal((2, 1), (picture.Width, picture.Height));
+            Assert.Equal(ResizeTests.Row(1, 2).Pixels, picture.Pixels);
         }
         Expect.Error<ArgumentException>("images must not be empty: the pieces are cut out of them.",
             () => new RandomPatch(new ImageList([])));

@@ -70,9 +70,10 @@ internal static class ImageFolder
     /// notice.</summary>
     public static void RefuseForeign(string where, string[] names)
     {
-        if (names.Length > 0)
-            throw new InvalidDataException($"{names.Length} images in {where} have an unsupported format: {MessageText.Some(names)}. "
-                + "Save them as PNG or JPEG, or remove them.");
+        if (names.Length == 0) return;
+        var them = names.Length == 1 ? "it" : "them";
+        throw new InvalidDataException(MessageText.Counted(names.Length, $"image in {where} has", $"images in {where} have")
+            + $" an unsupported format: {MessageText.Some(names)}. Save {them} as PNG or JPEG, or remove {them}.");
     }
 
     private static string[] Sorted(string folder, IEnumerable<string> files)
