@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -125,6 +126,11 @@ public sealed class LimitTests
 
     private static async Task Until(Func<bool> holds)
     {
-        while (!holds()) await Task.Delay(5, TestContext.Current.CancellationToken);
+        var waited = Stopwatch.StartNew();
+        while (!holds())
+        {
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(60), "The service did not reach this state within 60 seconds.");
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
     }
 }

@@ -16,6 +16,18 @@ public class DocumentationTests
         where !Lineage(type).Any(ancestor => Document(ancestor)?.Value.Contains("Thread safety:", StringComparison.Ordinal) == true)
         select $"{type.FullName} does not say how many threads may use it (\"Thread safety: ...\")");
 
+    /// <summary>The names of most constructors are found, so a name that is wrong here does not hide one.</summary>
+    [Fact]
+    public void NamesOfConstructors_AreThoseOfTheCompiler()
+    {
+        var written = members.Value.Keys.Where(name => name.Contains(".#ctor(", StringComparison.Ordinal)).ToHashSet();
+        var read = PublicTypes.All.SelectMany(type => type.GetConstructors(BindingFlags.Instance | BindingFlags.Public
+            | BindingFlags.NonPublic)).Select(NameOf).ToHashSet();
+        Assert.NotEmpty(written);
+        Faults.None(written.Where(name => PublicTypes.All.Any(type => name.StartsWith($"M:{NameOf(type)}.#ctor", StringComparison.Ordinal)))
+            .Except(read));
+    }
+
     /// <summary>The documentation of a constructor that refuses values, or that of its type, names the exception. A primary constructor has
     /// only that of the type.</summary>
     [Fact]
@@ -36,30 +48,30 @@ public class DocumentationTests
     }
 
     private static bool Says(ConstructorInfo constructor, string element) =>
-        members.Value.Any(member => Is(constructor, member.Key) && member.Value.Element(element) is not null)
+        Says(members.Value.GetValueOrDefault(NameOf(constructor)), element)
         || Document(constructor.DeclaringType!)?.Element(element) is not null;
 
-    /// <summary>Whether an XML name is that of a constructor: it has the same type and the same number of parameters.</summary>
-    private static bool Is(ConstructorInfo constructor, string name)
+    /// <summary>Whether a documentation has an element, or takes it over from another one.</summary>
+    private static bool Says(XElement? member, string element) => member is not null && (member.Element(element) is not null
+        || member.Elements("inheritdoc").Where(other => other.Attribute("path")?.Value is not { } path || path.StartsWith($"/{element}",
+            StringComparison.Ordinal)).Any(other => Says(members.Value.GetValueOrDefault($"{other.Attribute("cref")?.Value}"), element)));
+
+    /// <summary>The XML name of a constructor.</summary>
+    private static string NameOf(ConstructorInfo constructor) => $"M:{NameOf(constructor.DeclaringType!)}.#ctor"
+        + $"({string.Join(',', constructor.GetParameters().Select(parameter => NameOf(parameter.ParameterType)))})";
+
+    /// <summary>The name of a type in XML names, such as <c>System.Collections.Generic.List{System.Int32}</c>.</summary>
+    private static string NameOf(Type type)
     {
-        var start = $"M:{constructor.DeclaringType!.FullName}.#ctor(";
-        return name.StartsWith(start, StringComparison.Ordinal) && Arguments(name[start.Length..^1]) == constructor.GetParameters().Length;
+        if (type.IsArray) return $"{NameOf(type.GetElementType()!)}[]";
+        if (type.IsByRef) return $"{NameOf(type.GetElementType()!)}@";
+        if (type.IsGenericTypeParameter) return $"`{type.GenericParameterPosition}";
+        if (!type.IsConstructedGenericType) return type.FullName!.Replace('+', '.');
+        var name = NameOf(type.GetGenericTypeDefinition());
+        return $"{name[..name.IndexOf('`', StringComparison.Ordinal)]}{{{string.Join(',', type.GenericTypeArguments.Select(NameOf))}}}";
     }
 
-    /// <summary>The number of parameters in an XML name, in which generic arguments and tuples have commas of their own.</summary>
-    private static int Arguments(string list)
-    {
-        var (depth, count) = (0, 1);
-        foreach (var c in list)
-        {
-            if (c is '{' or '(' or '[') depth++;
-            if (c is '}' or ')' or ']') depth--;
-            if (c == ',' && depth == 0) count++;
-        }
-        return count;
-    }
-
-    private static XElement? Document(Type type) => members.Value.GetValueOrDefault($"T:{type.FullName}");
+    private static XElement? Document(Type type) => members.Value.GetValueOrDefault($"T:{NameOf(type)}");
 
     private static IEnumerable<Type> Lineage(Type? type)
     {

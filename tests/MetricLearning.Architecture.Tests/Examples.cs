@@ -102,6 +102,7 @@ internal static class Examples
         [typeof(IReadOnlyList<long>)] = () => new long[] { 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3 },
         [typeof(IReadOnlyList<string>)] = () => new[] { "first", "second" },
         [typeof(IReadOnlyList<double>)] = () => new[] { 0.5, 0.5, 0.5 },
+        [typeof(ReadOnlyMemory<float>)] = () => new ReadOnlyMemory<float>([0.5f, 0.5f, 0.5f]),
         [typeof(IReadOnlyList<float>)] = () => new[] { 0.5f, 0.5f, 0.5f },
     };
 

@@ -28,6 +28,9 @@ internal sealed class FolderGraph
         return new([.. trees.AsParallel().AsOrdered().SelectMany(tree => UsesOf(compilation, tree)).Distinct()]);
     }
 
+    /// <summary>Whether a file uses a type of another file.</summary>
+    public bool HasUses => uses.Count > 0;
+
     /// <summary>The cycles between sibling folders, each as the shortest ring of folders with one use for every step.</summary>
     public IEnumerable<string> Cycles()
     {

@@ -1,11 +1,13 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using MetricLearning.Vision;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Architecture.Tests;
 
 /// <summary>Tests that every public constructor and every settable property refuses values that look wrong, unless its documentation allows
-/// them, and names the setting. Such values are null, NaN, infinities, negative whole numbers and undefined enum values.</summary>
+/// them, and names the setting. Such values are null, NaN, infinities, negative whole numbers and undefined enum values. Zero and empty
+/// text may be right or wrong: they are accepted, or refused in the same way.</summary>
 public class SettingTests
 {
     /// <summary>Values that a setting accepts although they look wrong, each with the reason that its documentation gives.</summary>
@@ -48,39 +50,44 @@ public class SettingTests
         foreach (var constructor in type.GetConstructors().Where(constructor => constructor.GetParameters().Length > 0
             && !IsCopy(constructor)))
             foreach (var (parameter, place) in constructor.GetParameters().Select((parameter, place) => (parameter, place)))
-                foreach (var wrong in WrongValues(parameter.ParameterType, () => nullability.Create(parameter).WriteState))
-                    Check(parameter.Name!, wrong, () =>
+                foreach (var value in Values(parameter.ParameterType, () => nullability.Create(parameter).WriteState))
+                    Check(parameter.Name!, value, () =>
                     {
                         var arguments = Examples.Arguments(constructor);
-                        arguments[place] = wrong;
+                        arguments[place] = value.Value;
                         (constructor.Invoke(arguments) as IDisposable)?.Dispose();
                     });
         var properties = type.GetProperties().Where(property => property.SetMethod is { IsPublic: true, IsStatic: false }
             && property.GetIndexParameters().Length == 0 && PublicTypes.Libraries.Contains(property.DeclaringType!.Assembly)).ToList();
         foreach (var property in properties)
-            foreach (var wrong in WrongValues(property.PropertyType, () => nullability.Create(property).WriteState))
-                Check(property.Name, wrong, () =>
+            foreach (var value in Values(property.PropertyType, () => nullability.Create(property).WriteState))
+                Check(property.Name, value, () =>
                 {
                     var instance = Make(type);
-                    try { property.SetValue(instance, wrong); }
+                    try { property.SetValue(instance, value.Value); }
                     finally { (instance as IDisposable)?.Dispose(); }
                 });
         Faults.None(faults);
 
-        void Check(string setting, object? wrong, Action set)
+        void Check(string setting, (object? Value, bool IsWrong) given, Action set)
         {
-            var label = $"{type.Name}.{setting} = {Text(wrong)}";
-            if (allowed.ContainsKey(label)) return;
+            var label = $"{type.Name}.{setting} = {Text(given.Value)}";
+            var isAllowed = allowed.ContainsKey(label);
             using var scope = NewDisposeScope();
             try
             {
                 set();
-                faults.Add($"{label} is taken");
+                if (given.IsWrong && !isAllowed) faults.Add($"{label} is taken");
             }
-            catch (TargetInvocationException thrown) when (thrown.InnerException is ArgumentException refused)
+            catch (TargetInvocationException thrown) when (thrown.InnerException is ArgumentException refused && !isAllowed)
             {
-                if (!refused.Message.Contains(setting, StringComparison.OrdinalIgnoreCase))
+                // A name such as "k" is in nearly every message, but not as a word.
+                if (!Regex.IsMatch(refused.Message, $@"\b{Regex.Escape(setting)}\b", RegexOptions.IgnoreCase))
                     faults.Add($"{label} is refused without the setting's name: {refused.Message}");
+            }
+            catch (TargetInvocationException thrown) when (thrown.InnerException is FileNotFoundException && !given.IsWrong)
+            {
+                // The value is accepted: the files of the example do not exist.
             }
             catch (TargetInvocationException thrown)
             {
@@ -106,6 +113,16 @@ public class SettingTests
         var constructor = type.GetConstructors().Where(constructor => !IsCopy(constructor))
             .MinBy(constructor => constructor.GetParameters().Length)!;
         return constructor.Invoke(Examples.Arguments(constructor));
+    }
+
+    /// <summary>The values to try: those that are wrong, and those that may be right.</summary>
+    private static IEnumerable<(object? Value, bool IsWrong)> Values(Type declared, Func<NullabilityState> state)
+    {
+        var type = Nullable.GetUnderlyingType(declared) ?? declared;
+        object[] doubtful = type == typeof(string) ? [""]
+            : type == typeof(double) || type == typeof(float) || type == typeof(int) || type == typeof(long) || type == typeof(TimeSpan)
+            ? [Activator.CreateInstance(type)!] : [];
+        return WrongValues(declared, state).Select(value => (value, true)).Concat(doubtful.Select(value => ((object?)value, false)));
     }
 
     /// <summary>The values that no setting of a type accepts unless its documentation says so.</summary>

@@ -54,7 +54,8 @@ public sealed class ExactAnswerTests : IDisposable
         var shares = byIndex.Zip(answers, (index, all) =>
             index.Count(hit => all.Any(other => Equals(other.Record["Key"], hit.Record["Key"]))) / 10.0);
         Assert.Equal(shares.Average(), measured.Recall.Estimate, 12);
-        Assert.InRange(measured.Recall.Estimate, 0.3, 1);
+        // Without the index the answers would be exact, and the recall 1.
+        Assert.InRange(measured.Recall.Estimate, 0.3, 0.99);
         foreach (var list in byIndex)
             Assert.Equal(list.OrderByDescending(hit => hit.Score).Select(hit => hit.Score), list.Select(hit => hit.Score));
 
@@ -62,16 +63,17 @@ public sealed class ExactAnswerTests : IDisposable
             ExactSearch.Over(over, record => record["Key"]!, record => (float[])record["Vector"]!) with { OverFetch = 1 };
     }
 
-    /// <summary>With a filter that keeps few rows, the index continues to search until it has enough rows.</summary>
+    /// <summary>With a filter that keeps few rows, the index continues to search until it has enough rows. The filter keeps a tenth of the
+    /// rows by a column without an index. With fewer rows, or with an index of the column, the server would not use the index.</summary>
     [Fact]
     public async Task AnIndexUnderAFilter_GivesEnough()
     {
         using var store = new PostgresVectorStore(Servers.Connection()) { Schema = schema, IndexCandidates = 10 };
         var (collection, _) = await FilledAsync(store, RowKind.Plain, 2000, DistanceFunction.EuclideanDistance, IndexKind.Hnsw);
         var found = await collection.SearchBatchAsync([DrawnRows.Of(RowKind.Plain, 1, Width, seed: 4)[0]], 10,
-            new() { Filter = record => (int)record["Part"]! == 3 });
+            new() { Filter = record => (int)record["Part"]! < 2 });
         Assert.Equal(10, found[0].Count);
-        Assert.All(found[0], hit => Assert.Equal(3, hit.Record["Part"]));
+        Assert.All(found[0], hit => Assert.InRange((int)hit.Record["Part"]!, 0, 1));
     }
 
     [Fact]
@@ -79,6 +81,7 @@ public sealed class ExactAnswerTests : IDisposable
     {
         using var store = new PostgresVectorStore(Servers.Connection()) { Schema = schema, Partitions = 4 };
         var (collection, vectors) = await FilledAsync(store, RowKind.Plain, 300, DistanceFunction.CosineSimilarity, null);
+        Assert.Equal(4L, Servers.Read($"SELECT count(DISTINCT tableoid) FROM {schema}.rows"));
         var query = DrawnRows.Of(RowKind.Plain, 1, Width, seed: 5)[0];
         Assert.Equal(PlainSearch.Nearest(SearchMetric.Cosine, query, vectors.Select((vector, key) => (key, vector)), 30)
             .Select(hit => hit.Key), (await collection.SearchAsync(query, 30).ToListAsync()).Select(hit => (int)hit.Record["Key"]!));
@@ -92,7 +95,7 @@ public sealed class ExactAnswerTests : IDisposable
     {
         Properties =
         [
-            new VectorStoreKeyProperty("Key", typeof(int)), new VectorStoreDataProperty("Part", typeof(int)) { IsIndexed = true },
+            new VectorStoreKeyProperty("Key", typeof(int)), new VectorStoreDataProperty("Part", typeof(int)),
             new VectorStoreVectorProperty("Vector", typeof(float[]), Width) { DistanceFunction = distance, IndexKind = index },
         ],
     };

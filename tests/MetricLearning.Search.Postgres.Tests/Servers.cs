@@ -30,6 +30,14 @@ internal static class Servers
     /// <summary>Deletes a schema and what is in it.</summary>
     public static void Drop(string schema) => Run(Connection(), $"DROP SCHEMA {schema} CASCADE");
 
+    /// <summary>The value that a query of the server gives.</summary>
+    public static object? Read(string sql)
+    {
+        using var source = NpgsqlDataSource.Create(Connection());
+        using var command = source.CreateCommand(sql);
+        return command.ExecuteScalar();
+    }
+
     public static void Run(string connection, string sql)
     {
         using var source = NpgsqlDataSource.Create(connection);

@@ -117,6 +117,7 @@ public class PackedFileTests
             await gallery.CheckAsync(queries: 1);
             if (round % 5 == 4) await gallery.CheckAsync(other.GetCollection<int, Shelved>("records"), queries: 1);
         }
+        Assert.Single(gallery.Files);
         gallery.Reopen();
         await gallery.CheckAsync();
     }
@@ -148,7 +149,7 @@ public class PackedFileTests
             Assert.Equal(changed, noticed);
         }
         Assert.InRange(changed, 3 * damages / 4, damages);      // every eighth damage appends bytes, and a few hit those alone
-        TestContext.Current.TestOutputHelper!.WriteLine($"{damages} damages of {changed} files, all made anew");
+        TestContext.Current.TestOutputHelper!.WriteLine($"{changed} of {damages} damages changed the file, and all were noticed");
     }
 
     private static byte[] Damaged(byte[] bytes, int damage, Random random)

@@ -85,8 +85,11 @@ public sealed class SqliteStoreTests : StoreConformance
             command.CommandText = "CREATE TABLE collections (x)";
             command.ExecuteNonQuery();
         }
+        var before = File.ReadAllBytes(path);
         Assert.Contains("another program", Assert.Throws<VectorStoreException>(() => new SqliteVectorStore(path)).Message,
             StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(path));
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(path)!, "other.db?*"));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using MetricLearning.Fuzz;
 using MetricLearning.Vision.Tests;
 
 namespace ProductSearch.Tests;
@@ -10,6 +11,9 @@ namespace ProductSearch.Tests;
 /// would send them.</summary>
 public sealed class UploadTests(RunningServer server) : IClassFixture<RunningServer>
 {
+    /// <summary>Half of what the data of the second bomb inflate to.</summary>
+    private const long MostGrowth = 128 << 20;
+
     [Fact]
     public async Task AnUploadThatIsDeclaredTooLarge_IsRefused_BeforeItIsSent()
     {
@@ -87,27 +91,48 @@ public sealed class UploadTests(RunningServer server) : IClassFixture<RunningSer
     {
         var bomb = Bomb(width, height, inflated);
         Assert.InRange(bomb.Length, 0, Uploads.MaxBytes);
-        var before = Environment.WorkingSet;
-        var response = await server.Search(bomb);
-        Assert.InRange(Environment.WorkingSet - before, long.MinValue, 300 << 20);
-        Assert.True(expected is null ? (int)response.StatusCode < 500 : response.StatusCode == expected, $"{response.StatusCode}");
+        // Other tests of this process may take memory at the same moment, so the best of three runs counts.
+        var most = long.MaxValue;
+        for (var run = 0; run < 3 && most > MostGrowth; run++)
+        {
+            var before = PeakMemory.Begin();
+            var response = await server.Search(bomb);
+            most = Math.Min(most, PeakMemory.Since(before));
+            Assert.True(expected is null ? (int)response.StatusCode < 500 : response.StatusCode == expected, $"{response.StatusCode}");
+        }
+        Assert.InRange(most, 0, MostGrowth);
     }
 
     [Theory]
     [InlineData("/api/products/../../../../etc/passwd/picture")]
     [InlineData("/api/products/..%2f..%2f..%2fetc%2fpasswd/picture")]
     [InlineData("/api/products/%2e%2e%5c%2e%2e%5cnetwork/picture")]
-    [InlineData("/../app.js")]
     [InlineData("/..%2f..%2fappsettings.json")]
     [InlineData("//etc/passwd")]
     public async Task APathThatLeavesItsFolder_IsNotFound(string path)
     {
+        var answer = await GetAsync(path);
+        Assert.Matches("^HTTP/1.1 40[04]", answer);
+        Assert.DoesNotContain("root:", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>The dots lead back to the page's own files.</summary>
+    [Fact]
+    public async Task DotsAtTheRoot_ChangeNothing()
+    {
+        var script = await server.Client.GetStringAsync(new Uri("app.js", UriKind.Relative));
+        var answer = await GetAsync("/../app.js");
+        Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
+        Assert.EndsWith("\r\n\r\n" + script, answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>Returns the whole answer to a path, which an HTTP client would simplify.</summary>
+    private async Task<string> GetAsync(string path)
+    {
         using var client = await ConnectAsync();
         await SendAsync(client, $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        var answer = await AnswerAsync(client);
-        // A browser gets the page if the dots lead back to the page's own files.
-        Assert.Matches("^HTTP/1.1 (40[04]|200)", answer);
-        Assert.DoesNotContain("root:", answer, StringComparison.Ordinal);
+        using var reader = new StreamReader(client.GetStream());
+        return await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
     }
 
     /// <summary>A PNG whose data inflate to this number of zero bytes, independent of its stated size.</summary>

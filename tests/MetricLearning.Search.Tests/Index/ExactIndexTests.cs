@@ -131,10 +131,21 @@ public class ExactIndexTests
     }
 
     [Fact]
-    public void ASearch_StopsWhenItIsCancelled()
+    public void ASearch_StopsWhenItIsCanceled()
     {
-        var index = new ExactIndex<int>(3);
-        index.Add(1, x);
+        var index = new ExactIndex<int>(3, threads: 1);
+        index.Add(Enumerable.Range(0, 20_000).Select(key => new SearchRow<int>(key, x)));
         Assert.Throws<OperationCanceledException>(() => index.Search([x], 1, cancellationToken: new CancellationToken(canceled: true)));
+        // The search itself cancels the token, at its first row.
+        using var source = new CancellationTokenSource();
+        var asked = 0;
+        var filter = SearchFilter<int>.Where((_, _) =>
+        {
+            asked++;
+            source.Cancel();
+            return true;
+        });
+        Assert.Throws<OperationCanceledException>(() => index.Search([x], 1, filter, cancellationToken: source.Token));
+        Assert.InRange(asked, 1, 19_999);
     }
 }

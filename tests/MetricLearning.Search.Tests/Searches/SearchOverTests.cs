@@ -38,7 +38,8 @@ public sealed class SearchOverTests : IAsyncLifetime
     {
         var found = await Over(things).SearchAsync([.. Thing.Queries.Select(query => new SearchQuery(query))], 9,
             new() { Filter = thing => thing.Camera == 1 });
-        for (var i = 0; i < found.Count; i++) Same(Plain(Thing.Queries[i], Thing.All.Where(thing => thing.Camera == 1), 9), found[i]);
+        for (var i = 0; i < Thing.Queries.Length; i++)
+            Same(Plain(Thing.Queries[i], Thing.All.Where(thing => thing.Camera == 1), 9), found[i]);
     }
 
     [Theory, InlineData(SearchMetric.Cosine), InlineData(SearchMetric.Dot), InlineData(SearchMetric.Euclidean)]
@@ -118,8 +119,12 @@ public sealed class SearchOverTests : IAsyncLifetime
         var pairs = Enumerable.Range(0, 2000).Select(i => new LabelledPair(i / 2000.0, i % 7 == 0 ? i < 1000 : i >= 1000));
         var decision = MatchDecision.Calibrate(pairs, 0.01, 0.01);
         var search = Over(rough) with { Decision = decision };
-        Assert.All(await search.SearchAsync(Thing.Queries[0], 30), hit => Assert.Equal(decision.Decide(hit.Score), hit.Verdict));
-        Assert.All(await Over(rough).SearchAsync(Thing.Queries[0], 3), hit => Assert.Null(hit.Verdict));
+        var decided = await search.SearchAsync(Thing.Queries[0], 30);
+        Assert.Equal(30, decided.Count);
+        Assert.All(decided, hit => Assert.Equal(decision.Decide(hit.Score), Assert.NotNull(hit.Verdict)));
+        var plain = await Over(rough).SearchAsync(Thing.Queries[0], 3);
+        Assert.Equal(3, plain.Count);
+        Assert.All(plain, hit => Assert.Null(hit.Verdict));
     }
 
     [Fact]
