@@ -87,7 +87,8 @@ public class PolicyTests
         AreThePairs(imageNet, AutoAugment.ImageNet(), AugmentationSpace.Of(10), [Interpolation.Nearest], Rgb.Black);
         AreThePairs(imageNet, AutoAugment.FastReId(1), AugmentationSpace.OfFastReId, [Interpolation.Bilinear, Interpolation.Bicubic],
             Rgb.Gray);
-        AreThePairs([.. new[] { 2, 3, 7, 9, 12, 18, 19, 24 }.Select(i => imageNet[i])], AutoAugment.FastReId2020(1),
+        int[] of2020 = [2, 3, 7, 9, 12, 18, 19, 24];
+        AreThePairs([.. of2020.Select(i => imageNet[i])], AutoAugment.FastReId2020(1),
             AugmentationSpace.Of(10), [Interpolation.Bicubic], Rgb.Gray);
     }
 
@@ -145,7 +146,7 @@ public class PolicyTests
     {
         const int draws = 700;
         // An operation draws its direction first. One of these seeds draws each direction.
-        ulong[] directions = [.. new[] { 0, 1 }.Select(side => (ulong)Enumerable.Range(0, 99)
+        ulong[] directions = [.. Enumerable.Range(0, 2).Select(side => (ulong)Enumerable.Range(0, 99)
             .First(seed => new SeededRandom((ulong)seed).NextInt(2) == side))];
         var expected = new Dictionary<string, double>();
         foreach (var pair in pairs)
