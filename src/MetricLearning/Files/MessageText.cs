@@ -8,6 +8,10 @@ internal static class MessageText
 {
     private const int Items = 5, ExcerptLength = 200, MessageLength = 2000, LinesLength = 8000;
 
+    /// <summary>A number of things: "1 file", "2 files".</summary>
+    public static string Count(int count, string one) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count} {one}{(count == 1 ? "" : "s")}");
+
     /// <summary>The first items of a list.</summary>
     public static string Some<T>(IReadOnlyCollection<T> items) =>
         string.Join(", ", items.Take(Items).Select(item => Excerpt($"{item}"))) + (items.Count > Items ? ", ..." : "");

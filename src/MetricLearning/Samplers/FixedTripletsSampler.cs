@@ -34,7 +34,7 @@ public sealed class FixedTripletsSampler : Sampler
         if (triplets.Count == 0) throw new ArgumentException("triplets must not be empty.", nameof(triplets));
         foreach (var triplet in triplets)
             if (triplet.Anchor < 0 || triplet.Positive < 0 || triplet.Negative < 0)
-                throw new ArgumentException($"triplets must be of rows, 0 or greater, got {triplet}.", nameof(triplets));
+                throw new ArgumentException($"triplets must hold row numbers of 0 or greater, got {triplet}.", nameof(triplets));
         Guard.AtLeast(triplets.Count, Guard.Defined(lastBatch) == LastBatch.Short ? 1 : tripletsPerBatch, nameof(triplets));
         this.triplets = [.. triplets];
         LastBatch = lastBatch;

@@ -55,8 +55,8 @@ public sealed record WeightReport
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture,
-            $"{Matched.Count} tensors loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, {Mismatched.Count} of "
-            + $"another shape, {LeftOut.Count} left out");
+            $"{MessageText.Count(Matched.Count, "tensor")} loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, "
+            + $"{Mismatched.Count} of another shape, {LeftOut.Count} left out");
         List("missing in the file", Missing, name => WithNear(name, Unexpected));
         List("unexpected in the file", Unexpected, name => WithNear(name, Missing));
         List("of another shape", Mismatched, mismatch => mismatch.ToString());

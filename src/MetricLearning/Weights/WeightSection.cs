@@ -9,5 +9,6 @@ namespace MetricLearning;
 public sealed record WeightSection(string Path, int Tensors)
 {
     /// <summary><c>ema.state_dict (320 tensors)</c>.</summary>
-    public override string ToString() => $"{(Path.Length == 0 ? "the outermost dictionary" : Path)} ({Tensors} tensors)";
+    public override string ToString() =>
+        $"{(Path.Length == 0 ? "the outermost dictionary" : Path)} ({MessageText.Count(Tensors, "tensor")})";
 }

@@ -52,7 +52,7 @@ public class FixedTripletsSamplerTests
     public void Errors_NameTheArgument()
     {
         Assert.StartsWith("triplets must not be empty.", Assert.Throws<ArgumentException>(() => new FixedTripletsSampler([], 1)).Message);
-        Assert.StartsWith("triplets must be of rows, 0 or greater, got (0, -1, 2).",
+        Assert.StartsWith("triplets must hold row numbers of 0 or greater, got (0, -1, 2).",
             Assert.Throws<ArgumentException>(() => new FixedTripletsSampler([(0, -1, 2)], 1)).Message);
         Assert.StartsWith("labels must hold at least 2 classes, got 1.",
             Assert.Throws<ArgumentException>(() => FixedTripletsSampler.FromLabels([3, 3], 4, 1)).Message);

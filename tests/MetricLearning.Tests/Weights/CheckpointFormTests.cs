@@ -216,7 +216,8 @@ public sealed class CheckpointFormTests : IDisposable
     {
         var path = Save("u.pth",
             Root(b => Typed(b.Text("w"), "uint64", 16)).Storage("0", [.. new byte[8], .. Bytes(-1f, -1f)], 16).Archive());
-        Assert.StartsWith($"{path}: ", Assert.Throws<InvalidDataException>(() => WeightFile.Read(path)).Message);
+        Assert.Equal($"{path}: An unsigned number of 64 bits is larger than int64 holds.",
+            Assert.Throws<InvalidDataException>(() => WeightFile.Read(path)).Message);
     }
 
     /// <summary>PyTorch 2 saves the results of <c>neg()</c> of an imaginary part and of <c>conj()</c> as a mark and the original
@@ -306,7 +307,6 @@ public sealed class CheckpointFormTests : IDisposable
             .Raw((byte)')', 0x81, (byte)'(').Reference(20).Raw((byte)'N').OrderedDict().Raw(0x88, 0x89, (byte)'t', (byte)'b')
             .Text("conv.bias").Reference(21).Text("part").Reference(22).End().Floats("10", 1, 2, 3, 4, 5, 6).Floats("11", 7);
         var file = builder.Tar([(20, 10, [3, 2], [1, 3], 0), (21, 11, [1], [1], 0), (22, 12, [2], [1], 0)], [(12, 10, 4, 2)]);
-        if (Environment.GetEnvironmentVariable("KEEP_TAR") is { } keep) File.WriteAllBytes(keep, file);
         using (var weights = WeightFile.Read(Save("resnet18.pth", file)))
         {
             Assert.Equal([1, 4, 2, 5, 3, 6], Values(weights["conv.weight"]));
@@ -435,7 +435,7 @@ public sealed class CheckpointFormTests : IDisposable
         Assert.Empty(WeightFile.Sections(index));
         foreach (var (map, message) in new[]
             {
-                ("""{"weight_map": {"a": "model-3.bin"}}""", "It is an index of 1 files, and "),
+                ("""{"weight_map": {"a": "model-3.bin"}}""", "It is an index of 1 file, and "),
                 ("""{"weight_map": {"z": "model-2.bin"}}""", "has no tensor 'z'"),
                 ($"{{\"weight_map\": {{\"{new string('z', 5000)}\": \"model-2.bin\"}}}}", $"has no tensor '{new string('z', 200)}...'"),
                 ("""{"weight_map": {"a": "../secret.bin"}}""", "names '../secret.bin', which is not a file in its folder"),

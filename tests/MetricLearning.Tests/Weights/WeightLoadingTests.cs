@@ -48,7 +48,7 @@ public class WeightLoadingTests
         var before = model.state_dict()["a.weight"].clone();
         var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(new Dictionary<string,
             Tensor> { ["a.weight"] = ones(2, 3) }));
-        Assert.StartsWith("The weights do not fit the model, which stays as it was: 1 tensors loaded, 1 missing", error.Message);
+        Assert.StartsWith("The weights do not fit the model, which stays as it was: 1 tensor loaded, 1 missing", error.Message);
         Assert.True(before.Equals(model.state_dict()["a.weight"]));
     }
 
@@ -78,13 +78,24 @@ public class WeightLoadingTests
     {
         using var scope = NewDisposeScope();
         using var model = new EmbeddingModel(OSNet.X025(), classes: 3);
-        var weights = model.state_dict().ToDictionary(
-            named => named.Key.StartsWith("backbone.", StringComparison.Ordinal) ? backbonePrefix + named.Key["backbone.".Length..]
-                : classifierPrefix + named.Key, named => named.Value);
+        const string Own = "backbone.";
+        var values = OtherValues(model);
+        var weights = values.ToDictionary(named => named.Key.StartsWith(Own, StringComparison.Ordinal)
+            ? backbonePrefix + named.Key[Own.Length..] : classifierPrefix + named.Key, named => named.Value);
         Assert.True(model.LoadWeights(weights).IsExact);
+        Holds(model, values);
         using var backbone = OSNet.X025();
         Assert.Equal(backbone.state_dict().Count, backbone.LoadWeights(weights, strict: false).Matched.Count);
+        Holds(backbone, backbone.state_dict().ToDictionary(named => named.Key, named => values[Own + named.Key]));
     }
+
+    /// <summary>Values for each tensor of a model that no other tensor has. So a test sees two tensors of one shape that are
+    /// swapped.</summary>
+    private static Dictionary<string, Tensor> OtherValues(nn.Module model) =>
+        model.state_dict().ToDictionary(named => named.Key, named => randint(1 << 24, named.Value.shape, named.Value.dtype));
+
+    private static void Holds(nn.Module model, Dictionary<string, Tensor> values) =>
+        Assert.All(model.state_dict(), named => Assert.True(values[named.Key].Equals(named.Value), named.Key));
 
     [Fact]
     public void Names_ThatAreSimilar_AreReportedTogether()
@@ -103,8 +114,8 @@ public class WeightLoadingTests
         using var scope = NewDisposeScope();
         using var model = new EmbeddingModel(ResNet.ResNet50(lastStride: 1, nonLocal: true), new GeMPooling(), new BNNeck(2048),
             classes: 4);
-        var state = model.state_dict();
-        var fastReId = state.ToDictionary(named => named.Key switch
+        var values = OtherValues(model);
+        var fastReId = values.ToDictionary(named => named.Key switch
         {
             "pooling.p" => "heads.pool_layer.p",
             "classifier.weight" => "heads.weight",
@@ -114,11 +125,13 @@ public class WeightLoadingTests
         fastReId["pixel_mean"] = zeros(1, 3, 1, 1);
         var report = model.LoadWeights(fastReId, rename: WeightNames.FastReId());
         Assert.Equal(["pixel_mean"], report.LeftOut);
-        Assert.Equal(state.Count, report.Matched.Count);
+        Assert.Equal(values.Count, report.Matched.Count);
+        Holds(model, values);
         Assert.Equal(["classifier.weight"], model.LoadWeights(fastReId, strict: false,
             rename: WeightNames.FastReId(classifier: false)).Missing);
 
-        var baseline = state.ToDictionary(named => named.Key switch
+        values = OtherValues(model);
+        var baseline = values.ToDictionary(named => named.Key switch
         {
             "pooling.p" => "global_pool.p",
             var name when name.StartsWith("neck.bn.", StringComparison.Ordinal) => "bottleneck." + name["neck.bn.".Length..],
@@ -128,6 +141,7 @@ public class WeightLoadingTests
             var name => name,
         }, named => named.Value);
         Assert.True(model.LoadWeights(baseline, rename: WeightNames.StrongBaseline()).IsExact);
+        Holds(model, values);
     }
 
     [Fact]
@@ -281,7 +295,7 @@ public class WeightLoadingTests
             using var model = nn.LayerNorm(2);
             var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(path));
             Assert.StartsWith($"{path}: The weights do not fit the model", error.Message);
-            Assert.EndsWith("\n  the file's section model (1 tensors) was read; it also has ema (1 tensors)", error.Message);
+            Assert.EndsWith("\n  the file's section model (1 tensor) was read; it also has ema (1 tensor)", error.Message);
             Assert.Equal(["bias"], model.LoadWeights(path, strict: false, section: "ema").Matched);
         }
         finally
