@@ -6,9 +6,10 @@ using Xunit.v3;
 
 namespace MetricLearning.Testing;
 
-/// <summary>xunit runs test classes at the same time on all cores, so libtorch gets one thread per test.</summary>
-/// <remarks>libtorch keeps a number of threads for each calling thread, which takes over the common number at its first call. A calling
-/// thread that begins while a test with several libtorch threads runs would keep that test's number for later tests.</remarks>
+/// <summary>Gives libtorch one thread per test, because many tests run at the same time: the test projects run side by side, and xunit
+/// runs the classes of most of them at the same time, too.</summary>
+/// <remarks>libtorch keeps a number for each thread, and a thread takes the common number at its first call. A thread that begins while a
+/// test of several threads runs would keep that test's number for later tests.</remarks>
 [AttributeUsage(AttributeTargets.Assembly)]
 public sealed class OneTorchThreadAttribute : BeforeAfterTestAttribute
 {

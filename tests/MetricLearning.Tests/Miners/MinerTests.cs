@@ -149,7 +149,7 @@ public class MinerTests
     {
         using var scope = NewDisposeScope();
         var x = LossTable.Random(3, 4, 4);
-        foreach (var labels in new[] { tensor([0L, 1, 2, 3]), tensor([0L, 0, 0, 0]) })
+        foreach (var labels in new[] { tensor([0L, 1, 2, 3]), tensor([0L, 0, 0, 0]), tensor([0L, 0, 1, 1]) })
             foreach (var name in MinerTable.Names)
             {
                 var (d, pairs) = (Distance.Euclidean.Matrix(x, x), Pairs.FromLabels(labels));

@@ -44,7 +44,7 @@ public class SemiHardSearchTests
         new(Enum.GetValues<SemiHardPositives>(), Enum.GetValues<SemiHardFallback>());
 
     [Fact]
-    public void Suits_LeavesManyPositivesToSorting()
+    public void Supports_LeavesManyPositivesToSorting()
     {
         using var scope = NewDisposeScope();
         var candidates = Pairs.FromLabels(zeros(100, ScalarType.Int64));

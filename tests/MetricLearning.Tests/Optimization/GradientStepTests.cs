@@ -105,6 +105,7 @@ public class GradientStepTests
                 Sampled = new SampledClasses(LossTable.Classes, momentum: 0, weightDecay: 0.1),
             };
             loss.to(ScalarType.Float64);
+            var before = Weights();
             var accumulation = new GradientAccumulation(loss.parameters(), count);
             var rows = 12 / count;
             for (var part = 0; part < count; part++)
@@ -112,7 +113,10 @@ public class GradientStepTests
                 var input = x.narrow(0, rows * part, rows).detach().requires_grad_();
                 if (accumulation.Backward(loss.call(input, y.narrow(0, rows * part, rows)))) loss.Sampled!.Step(0.5);
             }
-            return loss.Weights.detach().reshape(-1).data<double>().ToArray();
+            Assert.All(Weights().Zip(before), pair => Assert.NotEqual(pair.Second, pair.First));
+            return Weights();
+
+            double[] Weights() => loss.Weights.detach().reshape(-1).data<double>().ToArray();
         }
     }
 

@@ -90,13 +90,13 @@ internal static class EvaluationCalls
     private static EvaluationCall Reranking(Reranker reranker) => (query, gallery, progress, cancellationToken) =>
     {
         using var distances = reranker.Rerank(query.Features, gallery.Features, progress, cancellationToken);
-        return Text(distances.Rows(11, 5));
+        return Text(distances.Rows(0, distances.Queries));
     };
 
     private static EvaluationCall RerankingOfOneSet(Reranker reranker) => (query, _, progress, cancellationToken) =>
     {
         using var distances = reranker.Rerank(query.Features, progress, cancellationToken);
-        return Text(distances.Rows(11, 5));
+        return Text(distances.Rows(0, distances.Queries));
     };
 
     private static EvaluationCall RerankingOfMatrices(KReciprocalReranker reranker) => (query, gallery, progress, cancellationToken) =>
@@ -105,7 +105,7 @@ internal static class EvaluationCalls
         using var distances = reranker.Rerank(Distance.Euclidean.Matrix(query.Features, gallery.Features),
             Distance.Euclidean.Matrix(query.Features, query.Features), Distance.Euclidean.Matrix(gallery.Features, gallery.Features),
             progress, cancellationToken);
-        return Text(distances.Rows(11, 5));
+        return Text(distances.Rows(0, distances.Queries));
     };
 
     private static EvaluationCall RerankedMatrix(Reranker reranker) => (query, gallery, progress, cancellationToken) =>

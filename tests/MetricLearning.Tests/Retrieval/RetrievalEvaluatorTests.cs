@@ -1,4 +1,6 @@
+using System.Collections;
 using System.Globalization;
+using System.Reflection;
 using CsCheck;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
@@ -408,8 +410,14 @@ public class RetrievalEvaluatorTests
             [.. Enumerable.Range(0, 3000).Select(i => i % 4L - 1)]);
         var evaluator = new RetrievalEvaluator { Distance = Distance.Dot, Protocol = RetrievalProtocol.NoFilter };
         var (all, most) = (evaluator.Rank(query, gallery), evaluator.Rank(query, gallery, topK: 2999));
+        using var products = query.Features.matmul(gallery.Features.t());     // of small integers, so they are exact
         for (var q = 0; q < query.Count; q++)
         {
+            var keys = products[q].data<float>().Select(product => -(double)product).ToArray();
+            int[] order = [.. Enumerable.Range(0, gallery.Count).OrderBy(row => keys[row]).ThenBy(row => row)];
+            Assert.Equal(order, all[q].Indices);
+            Assert.Equal(order.Select(row => keys[row]), all[q].Distances);
+            Assert.Equal(order.Select(row => gallery.Identities[row] == query.Identities[q]), all[q].IsMatch);
             Assert.Equal(all[q].Indices.Take(most[q].Count), most[q].Indices);
             Assert.Equal(all[q].Distances.Take(most[q].Count).Select(BitConverter.DoubleToInt64Bits),
                 most[q].Distances.Select(BitConverter.DoubleToInt64Bits));
@@ -538,12 +546,23 @@ public class RetrievalEvaluatorTests
         ScoreSieve sieve = ScoreSieve.Automatic) =>
         new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan, Sieve = sieve };
 
-    /// <summary>The ranks, precisions and CMC of a report as text, so that two reports can be compared bit for bit.</summary>
-    internal static string Bits(RetrievalReport report) =>
-        string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,
-            $"{q.Skipped} {q.Matches} {q.Candidates} {q.FirstMatch:R} {q.LastMatch:R} {q.AveragePrecision:R} "
-                + $"{q.AveragePrecisionTrapezoid:R} {q.InverseNegativePenalty:R} {q.AveragePrecisionAtR:R}")))
-        + string.Join(' ', report.Cmc.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
+    /// <summary>What a report tells about the call, not about the result.</summary>
+    private static readonly string[] settings = [nameof(RetrievalReport.Protocol), nameof(RetrievalReport.Ties),
+        nameof(RetrievalReport.Distance), nameof(RetrievalReport.CutOffs), nameof(RetrievalReport.PredictedBytes)];
+
+    /// <summary>All figures of a report as text, so that two reports can be compared bit for bit. Reflection finds them, so that a new
+    /// figure is compared, too. The figures at the cut-offs are computed from <see cref="QueryResult.Sums"/>.</summary>
+    internal static string Bits(RetrievalReport report) => Text(report);
+
+    private static string Text(object value) => value switch
+    {
+        string text => text,
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),    // a double has as many digits as it needs
+        IEnumerable items => string.Join(' ', items.Cast<object>().Select(Text)),
+        _ => string.Join('\n', value.GetType().GetProperties(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+            .Where(property => property.PropertyType != typeof(Type) && (value is not RetrievalReport || !settings.Contains(property.Name)))
+            .Select(property => $"{property.Name}: {Text(property.GetValue(value)!)}")),
+    };
 
     internal static RetrievalCase Random(SeededRandom random, int queries, int gallery, int width)
     {

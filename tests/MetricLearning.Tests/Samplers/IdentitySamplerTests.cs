@@ -104,10 +104,21 @@ public class IdentitySamplerTests
             var chunks = ids.ToDictionary(g => g.Key, g => Math.Max(1, g.Count() / c.K));
             if (c.Last == LastBatch.Fill) Assert.All(chunks, id => Assert.True(perIdentity.GetValueOrDefault(id.Key) >= id.Value));
             else Assert.All(perIdentity, id => Assert.True(id.Value <= chunks[id.Key]));
-            if (c.Last == LastBatch.Drop) Assert.True(chunks.Count(id => perIdentity.GetValueOrDefault(id.Key) < id.Value) < c.P);
+            if (c.Last == LastBatch.Drop) Assert.True(Left(chunks, perIdentity).Count() < c.P);
+            if (c.Last == LastBatch.Short)
+            {
+                // The batches are those of Drop. One smaller batch of the identities that Drop has left follows them.
+                var whole = (c with { Last = LastBatch.Drop }).Sampler().Draw(0);
+                Assert.Equal(whole, drawn.Take(whole.Length));
+                var taken = whole.Chunk(c.K).CountBy(group => c.Labels[group[0]]).ToDictionary();
+                Assert.Equal(Left(chunks, taken).Order(), drawn.Skip(whole.Length).Chunk(c.K).Select(group => c.Labels[group[0]]).Order());
+            }
             // No image comes twice, unless a batch is filled.
             if (c.Last != LastBatch.Fill && c.Small == SmallIdentities.LeaveOut) Assert.Equal(drawn.Length, drawn.Distinct().Count());
         }
+
+        static IEnumerable<long> Left(Dictionary<long, int> chunks, Dictionary<long, int> taken) =>
+            chunks.Where(id => taken.GetValueOrDefault(id.Key) < id.Value).Select(id => id.Key);
     }, iter: 400);
 
     [Fact]
@@ -242,11 +253,23 @@ public class IdentitySamplerTests
     public void Dialects_AreAsPublished()
     {
         var market = Labels([.. Enumerable.Range(0, 75).Select(i => 2 + i % 30)]);
-        Assert.Equal(75 * 4, IdentitySampler.OpenReid(market).Count);
-        Assert.Equal(5, IdentitySampler.OpenReid(market).BatchesPerEpoch);
-        Assert.Equal(market.Length / 64, IdentitySampler.FastReIdNaive(market).BatchesPerEpoch);
-        Assert.Equal(100_000 / 64 * 64, IdentitySampler.MPerClass(market, 16, 4).Count);
-        Assert.Equal(0, IdentitySampler.TorchReId(market).Count % 64);
+        var iterations = market.Length / 64;
+        var openReid = IdentitySampler.OpenReid(market);
+        Is(openReid, IdentityEpoch.EachIdentityOnce, LastBatch.Short);
+        Assert.Equal((75 * 4, 5), (openReid.Count, openReid.BatchesPerEpoch));
+        Is(IdentitySampler.FastReIdNaive(market), IdentityEpoch.AllImages.WithBatches(iterations));
+        Is(IdentitySampler.FastReIdBalanced(market, market), IdentityEpoch.EachIdentityOnce.WithBatches(iterations),
+            spread: CameraSpread.OtherCamerasOnly);
+        Is(IdentitySampler.MPerClass(market, 16, 4), IdentityEpoch.Independent(100_000 / 64));
+        Is(IdentitySampler.TorchReId(market), IdentityEpoch.AllImages);
+
+        static void Is(IdentitySampler sampler, IdentityEpoch epoch, LastBatch last = LastBatch.Drop,
+            CameraSpread spread = CameraSpread.OtherCamerasFirst)
+        {
+            Assert.Equal((16, 4, SmallIdentities.DrawWithReplacement, epoch, last, spread), (sampler.IdentitiesPerBatch,
+                sampler.ImagesPerIdentity, sampler.SmallIdentities, sampler.Epoch, sampler.LastBatch, sampler.CameraSpread));
+            if (epoch.BatchCount is { } batches) Assert.Equal(batches, sampler.BatchesPerEpoch);
+        }
     }
 
     [Fact]

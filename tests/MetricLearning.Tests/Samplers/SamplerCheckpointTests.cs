@@ -4,7 +4,6 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>Tests that a checkpoint continues the epoch of every sampler in <see cref="SamplerTable"/>, or refuses to.</summary>
-[Collection(GlobalRandomState.Name)]
 [LeavesNoTensors]
 public sealed class SamplerCheckpointTests : IDisposable
 {

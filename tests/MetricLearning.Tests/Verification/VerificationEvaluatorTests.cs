@@ -116,8 +116,7 @@ public class VerificationEvaluatorTests
         using var set = new EmbeddingSet(tensor(new float[] { 0, 1, 3, 7 }).view(4, 1), [1, 1, 2, 2]);
         var report = new VerificationEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.SelfRetrieval }.Evaluate(set);
         Assert.Equal((2, 4), (report.MatchingPairs, report.NonMatchingPairs));
-        Assert.Equal([1, 4], report.Roc.Where(p => p.Threshold > 0 && double.IsFinite(p.Threshold)).Select(p => p.Threshold)
-            .Where(double.IsInteger));
+        Assert.Equal([double.NegativeInfinity, 1, Math.BitDecrement(4), 4, double.PositiveInfinity], report.Roc.Select(p => p.Threshold));
     }
 
     /// <summary>Tiles start after the query's own row. The pairs must be the same as with a filter of pairs.</summary>
