@@ -75,6 +75,7 @@ public class ElfLibraryTests
         var place = Gen.OneOf(Gen.Int[0, 0x400], Gen.Int[0x3d000, 0x40000], Gen.Int[0x1d4b18, 0x1d4d48], Gen.Int[0, original.Length - 9]);
         var edit = Gen.Select(place, Gen.OneOf(Gen.ULong, Gen.ULong[0, 64], Gen.Const(ulong.MaxValue),
             Gen.ULong[0, (ulong)original.Length]), Gen.Int[1, 8]);
+        var (copies, refused) = (0, 0);
         edit.Array[1, 6].Sample(edits =>
         {
             var mangled = original.ToArray();
@@ -86,15 +87,18 @@ public class ElfLibraryTests
                 foreach (var olderWait in (bool[])[false, true])
                     if (elf.Weakened(olderWait) is { } copy)
                     {
+                        copies++;
                         Assert.Equal(mangled.Length, copy.Length);
                         Assert.InRange(Differences(mangled, copy).Count, 1, 64);
                     }
             }
             catch (InvalidDataException)
             {
+                refused++;
             }
             Assert.True(mangled.AsSpan().SequenceEqual(before));
         }, iter: 200, threads: 1);
+        Assert.True(copies > 0 && refused > 0, $"{copies} copies, {refused} refusals");
     }
 
     private static List<int> Differences(ReadOnlySpan<byte> x, ReadOnlySpan<byte> y)

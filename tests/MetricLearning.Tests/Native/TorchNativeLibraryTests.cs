@@ -38,30 +38,33 @@ public sealed class TorchNativeLibraryTests : IDisposable
             new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })));
     }
 
-    /// <summary>Another program with access to the user's cache folder swaps its contents all the time. The library still loads, and
-    /// nothing is written there.</summary>
+    /// <summary>Another program with access to the user's folders has put a library there, and swaps the folders all the time. The
+    /// program loads its own library, and writes nothing there.</summary>
     [Fact]
     public async Task WhatOthersPutIntoTheFoldersOfTheUserIsNeverLoaded()
     {
-        var (mine, theirs) = (Path.Combine(root, "cache", "metriclearning"), Path.Combine(root, "cache", "theirs"));
-        foreach (var folder in new[] { mine, theirs }) Directory.CreateDirectory(folder);
+        const string Library = "libLibTorchSharp.so";
+        var (mine, theirs) = (Path.Combine(Cache, "metriclearning"), Path.Combine(Cache, "theirs"));
+        foreach (var folder in new[] { mine, theirs })
+            File.Copy(Loaded("libm.so.6"), Path.Combine(Directory.CreateDirectory(folder).FullName, Library));
         using var stop = new CancellationTokenSource();
         var swapper = Task.Run(() =>
         {
-            var spare = Path.Combine(root, "cache", "spare");
+            var spare = Path.Combine(Cache, "spare");
             while (!stop.IsCancellationRequested)
             {
                 Directory.Move(mine, spare);
                 Directory.Move(theirs, mine);
                 Directory.Move(spare, theirs);
+                Thread.Sleep(1);     // so that the program nearly always finds the folder
             }
         }, TestContext.Current.CancellationToken);
-        var (output, error) = Run();
+        var (output, error) = Run([.. userFolders.Select(name => (name, Cache))]);
         await stop.CancelAsync();
         await swapper;
         Assert.Contains(Success, output, StringComparison.Ordinal);
         Assert.Empty(error);
-        Assert.All([mine, theirs], folder => Assert.Empty(Directory.GetFileSystemEntries(folder)));
+        Assert.All([mine, theirs], folder => Assert.Equal([Path.Combine(folder, Library)], Directory.GetFileSystemEntries(folder)));
     }
 
     /// <summary>A libtorch of the system, used in place of a backend package, does not fit TorchSharp's library.</summary>
@@ -75,11 +78,9 @@ public sealed class TorchNativeLibraryTests : IDisposable
                 || name == "libLibTorchSharp.so")))
             File.Copy(file, Path.Combine(program, Path.GetFileName(file)));
         var system = Directory.CreateDirectory(Path.Combine(root, "system", "lib")).FullName;
-        var small = File.ReadLines("/proc/self/maps").Select(line => line.Split(' ')[^1])
-            .First(path => path.EndsWith("/libm.so.6", StringComparison.Ordinal));
         foreach (var name in new ElfLibrary(File.ReadAllBytes(Path.Combine(program, "libLibTorchSharp.so"))).Needed
             .Where(name => name.Contains("torch", StringComparison.Ordinal) || name.Contains("c10", StringComparison.Ordinal)))
-            File.Copy(small, Path.Combine(system, name));
+            File.Copy(Loaded("libm.so.6"), Path.Combine(system, name));
         File.WriteAllText(Path.Combine(root, "system", "build-version"), "1.13.1+cpu\n");
         var (output, error) = Finish(Start(program, ("LD_LIBRARY_PATH", $"{RuntimeWhere(older)}:{system}")));
         Assert.DoesNotContain(Success, output, StringComparison.Ordinal);
@@ -94,6 +95,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
         var (output, error) = Run(("METRICLEARNING_NATIVE_FIX", "0"));
         Assert.DoesNotContain(Success, output, StringComparison.Ordinal);
         Assert.DoesNotContain("MetricLearning:", error, StringComparison.Ordinal);
+        Assert.Contains("Failed to load native component LibTorchSharp", error, StringComparison.Ordinal);     // TorchSharp's own words
     }
 
     [Fact]
@@ -127,10 +129,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
     /// <summary>Creates a folder with a copy of this machine's C++ runtime, in which some versions have other names.</summary>
     private string RuntimeWhere(params (string Version, string Name)[] renamed)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "is about Linux");
-        var path = File.ReadLines("/proc/self/maps").Select(line => line.Split(' ')[^1])
-            .First(p => p.Contains("/libstdc++.so.6", StringComparison.Ordinal));
-        var bytes = File.ReadAllBytes(path);
+        var bytes = File.ReadAllBytes(Loaded("libstdc++.so.6"));
         foreach (var (version, name) in renamed)
         {
             Replace(bytes, Encoding.ASCII.GetBytes(version + "\0"), Encoding.ASCII.GetBytes(name + "\0"));
@@ -139,6 +138,14 @@ public sealed class TorchNativeLibraryTests : IDisposable
         var folder = Directory.CreateDirectory(Path.Combine(root, $"runtime{Guid.NewGuid():N}")).FullName;
         File.WriteAllBytes(Path.Combine(folder, "libstdc++.so.6"), bytes);
         return folder;
+    }
+
+    /// <summary>The file of a system library that this process has loaded.</summary>
+    private static string Loaded(string library)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "is about Linux");
+        return File.ReadLines("/proc/self/maps").Select(line => line.Split(' ')[^1])
+            .First(path => path.Contains($"/{library}", StringComparison.Ordinal));
     }
 
     private static void Replace(byte[] bytes, byte[] old, byte[] by)

@@ -20,17 +20,16 @@ internal static class Fuzz
     /// <summary>Reads the file with a few changed bytes, and sometimes with its end cut off.</summary>
     public static void Mutations(byte[] file, Func<byte[], NamedTensors> read)
     {
-        var outcomes = (Tensors: 0, Refused: 0);
+        var outcomes = new Outcomes();
         var change = Gen.Select(Gen.Int[0, file.Length - 1], Gen.OneOf(Gen.Byte, Gen.Int[0, extremes.Length - 1].Select(i => extremes[i])));
         var cut = Gen.Frequency((3, Gen.Const(file.Length)), (1, Gen.Int[0, file.Length]));
         Gen.Select(change.Array[1, 4], cut).Sample((changes, length) =>
         {
             var damaged = file.ToArray();
             foreach (var (place, value) in changes) damaged[place] = value;
-            if (Survives(damaged[..length], read)) outcomes.Tensors++;
-            else outcomes.Refused++;
+            outcomes.Count(Survives(damaged[..length], read));
         }, iter: Runs, threads: 1);
-        Assert.True(outcomes.Refused > Runs / 10 && outcomes.Tensors + outcomes.Refused >= Runs, $"{outcomes}");
+        outcomes.AreBoth();
     }
 
     /// <summary>Reads the beginning of the file, of every length. None may be accepted as a whole file.</summary>
@@ -40,20 +39,26 @@ internal static class Fuzz
             $"{length} of {file.Length} bytes were read as a file");
     }
 
-    /// <summary>Replaces the pickle of the file by instructions that are drawn at random. Most of them are valid alone.</summary>
-    public static void Pickles(Func<byte[], byte[]> fileOf, Func<byte[], NamedTensors> read)
+    /// <summary>Replaces the pickle of the file by instructions that are drawn at random. Most of them are valid alone. In half of the
+    /// files, the instructions of a valid file follow a few of them, so that some files can be read.</summary>
+    /// <param name="fileOf">Makes the file of a pickle without its end.</param>
+    /// <param name="valid">The instructions of a valid file.</param>
+    /// <param name="read">Reads a file.</param>
+    public static void Pickles(Func<byte[], byte[]> fileOf, byte[] valid, Func<byte[], NamedTensors> read)
     {
+        var outcomes = new Outcomes();
         const string Codes = "(012NKMJGXUTCB}])tldaesuqrhjQRbc.";
         var code = Gen.OneOf(Gen.Int[0, Codes.Length - 1].Select(i => (byte)Codes[i]), Gen.Int[0x80, 0x95].Select(i => (byte)i));
         var argument = Gen.OneOf(Gen.Const(Array.Empty<byte>()), Gen.Byte.Array[1, 9], Gen.Int[0, 3]
             .Select(i => new byte[] { (byte)i, 0, 0, 0 }),
             Gen.Const("collections\nOrderedDict\n"u8.ToArray()), Gen.Const("torch._utils\n_rebuild_tensor_v2\n"u8.ToArray()));
-        Gen.Select(code, argument).Array[1, 40].Sample(instructions =>
+        var instruction = Gen.Select(code, argument, (first, rest) => (byte[])[first, .. rest]);
+        Gen.OneOf(instruction.Array[1, 40], instruction.Array[1, 4].Select(few => (byte[][])[.. few, valid])).Sample(instructions =>
         {
-            byte[] pickle = [0x80, 2, .. instructions.SelectMany(instruction => (byte[])[instruction.Item1, .. instruction.Item2]),
-                (byte)'.'];
-            Survives(fileOf(pickle), read);
+            byte[] pickle = [0x80, 2, .. instructions.SelectMany(bytes => bytes)];
+            outcomes.Count(Survives(fileOf(pickle), read));
         }, iter: Runs, threads: 1);
+        outcomes.AreBoth();
     }
 
     /// <summary>Tensors of random names, types, shapes and strides come back as they were written.</summary>
@@ -82,6 +87,22 @@ internal static class Fuzz
                 Assert.True(tensor.Equals(back[name]));
             }
         }, iter: 300, threads: 1);
+    }
+
+    /// <summary>Counts the files that a reader reads and that it refuses.</summary>
+    private sealed class Outcomes
+    {
+        private int read, refused;
+
+        public void Count(bool wasRead)
+        {
+            if (wasRead) read++;
+            else refused++;
+        }
+
+        /// <summary>Asserts that there were some of each. A reader that refuses all files at their first byte would survive, too.</summary>
+        public void AreBoth() =>
+            Assert.True(read > 0 && refused > Runs / 10 && read + refused >= Runs, $"{read} files were read, {refused} were refused");
     }
 
     private static bool Survives(byte[] file, Func<byte[], NamedTensors> read)
