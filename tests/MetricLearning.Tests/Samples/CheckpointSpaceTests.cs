@@ -59,6 +59,7 @@ public sealed class CheckpointSpaceTests(SmallRun run)
     {
         var folder = run.NewFolder();
         SmallRun.Finish(run.Train(folder, "--matryoshka", "8", "16"));
+        Assert.NotEqual(SmallRun.WeightsOf(run.Whole), SmallRun.WeightsOf(folder));
         Assert.Contains("--matryoshka 8 16", TrainingCheckpoint.ReadNotes(Path.Combine(folder, TrainingCheckpoint.LastFile))["recipe"],
             StringComparison.Ordinal);
         Assert.Contains("and on their first 8, 16 numbers", File.ReadAllText(Path.Combine(folder, "report.html")),

@@ -105,15 +105,24 @@ public sealed partial class SmallRun : IDisposable
             using (tensors)
             {
                 text.Numbers.Remove("seconds");
-                var bytes = tensors.OrderBy(entry => entry.Key, StringComparer.Ordinal)
-                    .Select(entry => $"{entry.Key} {Convert.ToHexString(entry.Value.bytes)}");
-                return $"{text.ToJson()}\n{string.Join('\n', bytes)}";
+                return $"{text.ToJson()}\n{Bytes(tensors)}";
             }
         }
 
         [GeneratedRegex("<div><dt>training time</dt><dd>[0-9:]+</dd></div>")]
         private static partial Regex TrainingTime();
     }
+
+    /// <summary>The weights of the network in the last checkpoint of a folder. Unlike a <see cref="Result"/>, they do not tell with which
+    /// options the run was started.</summary>
+    public static string WeightsOf(string folder)
+    {
+        using var weights = WeightFile.Read(Path.Combine(folder, TrainingCheckpoint.LastFile), "model");
+        return Bytes(weights);
+    }
+
+    private static string Bytes(NamedTensors tensors) => string.Join('\n', tensors
+        .OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key} {Convert.ToHexString(entry.Value.bytes)}"));
 
     /// <summary>Whether the last checkpoint of a folder is at the end of an epoch whose evaluation has not been saved.</summary>
     public static bool OwesAnEvaluation(string folder)
