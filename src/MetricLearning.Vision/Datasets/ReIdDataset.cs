@@ -258,7 +258,7 @@ public sealed class ReIdDataset
             text.Append(CultureInfo.InvariantCulture,
                 $"{part.PadRight(wide)} | {count.Identities,6:N0} | {count.Images,8:N0} | {count.Cameras,7:N0}");
             if (count.Distractors > 0)
-                text.Append("  (").Append(MessageText.Counted(count.Distractors, "distractor", "distractors")).Append(')');
+                text.Append("  (").Append(MessageText.Counted(count.Distractors, "distractor")).Append(')');
             if (count.Junk > 0) text.Append(CultureInfo.InvariantCulture, $"  ({count.Junk:N0} junk)");
             text.AppendLine();
         }

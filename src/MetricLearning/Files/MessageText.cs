@@ -8,17 +8,16 @@ internal static class MessageText
 {
     private const int Items = 5, ExcerptLength = 200, MessageLength = 2000, LinesLength = 8000;
 
-    /// <summary>A number of things: "1 file", "2 files".</summary>
-    public static string Count(int count, string one) =>
-        string.Create(CultureInfo.InvariantCulture, $"{count} {one}{(count == 1 ? "" : "s")}");
-
     /// <summary>The first items of a list.</summary>
     public static string Some<T>(IReadOnlyCollection<T> items) =>
         string.Join(", ", items.Take(Items).Select(item => Excerpt($"{item}"))) + (items.Count > Items ? ", ..." : "");
 
-    /// <summary>A number of things, such as "1 query" and "3,368 queries".</summary>
-    public static string Counted(int count, string one, string many) =>
-        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many)}");
+    /// <summary>A number of things, such as "1 file" and "3,368 queries".</summary>
+    /// <param name="count">The number.</param>
+    /// <param name="one">The word for one thing.</param>
+    /// <param name="many">The word for several things. Default: null, <paramref name="one"/> with an s.</param>
+    public static string Counted(int count, string one, string? many = null) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many ?? $"{one}s")}");
 
     /// <summary>The printable beginning of a text from a file.</summary>
     public static string Excerpt(string text) => Printable(text, ExcerptLength, keepsLines: false);

@@ -51,7 +51,7 @@ internal sealed class ShardIndex
             {
                 var file = Path.Combine(folder, shard.Key);
                 if (!File.Exists(file)) throw new InvalidDataException(
-                    $"It is an index of {MessageText.Count(map.Select(entry => entry.File).Distinct().Count(), "file")}, and "
+                    $"It is an index of {MessageText.Counted(map.Select(entry => entry.File).Distinct().Count(), "file")}, and "
                     + $"{MessageText.Excerpt(shard.Key)} is missing: put all of them into its folder.");
                 using var tensors = read(file);
                 foreach (var (name, _) in shard)

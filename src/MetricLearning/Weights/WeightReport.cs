@@ -55,7 +55,7 @@ public sealed record WeightReport
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture,
-            $"{MessageText.Count(Matched.Count, "tensor")} loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, "
+            $"{MessageText.Counted(Matched.Count, "tensor")} loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, "
             + $"{Mismatched.Count} of another shape, {LeftOut.Count} left out");
         List("missing in the file", Missing, name => WithNear(name, Unexpected));
         List("unexpected in the file", Unexpected, name => WithNear(name, Missing));

@@ -10,5 +10,5 @@ public sealed record WeightSection(string Path, int Tensors)
 {
     /// <summary><c>ema.state_dict (320 tensors)</c>.</summary>
     public override string ToString() =>
-        $"{(Path.Length == 0 ? "the outermost dictionary" : Path)} ({MessageText.Count(Tensors, "tensor")})";
+        $"{(Path.Length == 0 ? "the outermost dictionary" : Path)} ({MessageText.Counted(Tensors, "tensor")})";
 }
