@@ -106,6 +106,13 @@ public sealed class OnnxEmbedderTests : IDisposable
         File.WriteAllText(path, "no network");
         var error = Assert.Throws<InvalidDataException>(() => new OnnxEmbedder(path));
         Assert.StartsWith(path, error.Message, StringComparison.Ordinal);
+        foreach (var (text, part) in new[] { ("", "an empty file"), ("<html>404</html>", "an HTML page"),
+            ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", "a Git LFS pointer") })
+        {
+            File.WriteAllText(path, text);
+            Assert.StartsWith($"{path}: This is {part}", Assert.Throws<InvalidDataException>(() => new OnnxEmbedder(path)).Message,
+                StringComparison.Ordinal);
+        }
         Assert.Throws<FileNotFoundException>(() => new OnnxEmbedder(path + "x"));
     }
 
@@ -122,7 +129,8 @@ public sealed class OnnxEmbedderTests : IDisposable
         Refused("mean and deviation");
         Refused("any height", plain, null, -1, 4);
         Refused("height of images is 8", plain, new() { Height = 9 });
-        Refused("width is 4 here and 5 there", plain with { Width = 4 }, new() { Width = 5 });
+        Refused("embeddings of 4 numbers, but its output 'embedding' has 3", plain, new() { Dimension = 4 });
+        Refused("width is 4 in the file and 5 in the settings", plain with { Width = 4 }, new() { Width = 5 });
         Refused("'bicubic'", plain with { Interpolation = "bicubic" });
     }
 

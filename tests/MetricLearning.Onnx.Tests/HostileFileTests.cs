@@ -42,8 +42,9 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void OtherFiles_AreRefused()
     {
-        Refused([.. "<html>not found</html>"u8], "not an ONNX file");
-        Refused([], "no network");
+        Refused([.. "<html>not found</html>"u8], "This is an HTML page");
+        Refused([.. "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"u8], "a Git LFS pointer");
+        Refused([], "an empty file");
         Refused([.. "PK\u0003\u0004"u8]);
     }
 
@@ -57,6 +58,30 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void ValuesInAnotherFile_AreRefused() =>
         Refused(File(new ProtoMessage().Add(1, 1).Add(2, 1).Add(8, "w").Add(14, 1)), "in another file");
+
+    [Fact]
+    public void BytesThatAreNoBooleans_NameTheirTensor() => Refused(
+        File(new ProtoMessage().Add(1, 1).Add(2, 9).Add(8, "w").Add(9, 1, stream => stream.WriteByte(7))), "The tensor 'w' is of type bool");
+
+    /// <summary>Protobuf lets a writer store repeated numbers one by one, or in several packed parts. ONNX Runtime reads both.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void NumbersInSeveralParts_AreRead(bool packed)
+    {
+        float[] numbers = [1.5f, -2, 3];
+        using var stream = new MemoryStream();
+        new ProtoMessage().Add(1, 3).Add(2, 1).Add(8, "w").WriteTo(stream);
+        if (packed)
+        {
+            stream.Write([(4 << 3) | 2, 4, .. BitConverter.GetBytes(numbers[0])]);
+            stream.Write([(4 << 3) | 2, 8, .. BitConverter.GetBytes(numbers[1]), .. BitConverter.GetBytes(numbers[2])]);
+        }
+        else
+            foreach (var number in numbers) stream.Write([(4 << 3) | 5, .. BitConverter.GetBytes(number)]);
+        var tensor = stream.ToArray();
+        byte[] graph = [(5 << 3) | 2, (byte)tensor.Length, .. tensor];
+        using var read = OnnxFile.Read(Saved([(7 << 3) | 2, (byte)graph.Length, .. graph]));
+        Assert.Equal(numbers, read["w"].data<float>().ToArray());
+    }
 
     [Fact]
     public void AnUnknownType_IsRefused() =>

@@ -64,6 +64,39 @@ public sealed class SqliteStoreTests : StoreConformance
         Assert.Null(await store.GetCollection<int, Item>("items").GetAsync(1));
     }
 
+    /// <summary>A collection that was filled without a space takes that of the first program that has one.</summary>
+    [Fact]
+    public async Task ACollectionWithoutASpace_TakesTheFirstOne()
+    {
+        await FilledAsync();
+        var space = new EmbeddingSpace { Fingerprint = "aa" };
+        using var first = new SqliteVectorStore(store.Path) { EmbeddingSpace = space };
+        await first.GetCollection<int, Item>("items").EnsureCollectionExistsAsync();
+        using var other = new SqliteVectorStore(store.Path) { EmbeddingSpace = space with { Fingerprint = "bb" } };
+        await Assert.ThrowsAsync<VectorStoreException>(() => other.GetCollection<int, Item>("items").GetAsync(1));
+    }
+
+    [Fact]
+    public async Task VectorsThatAreNotOfTheSpace_AreRefused()
+    {
+        using var wide = new SqliteVectorStore(folder.File("space.db")) { EmbeddingSpace = new() { Dimension = 64 } };
+        var refused = Assert.Throws<ArgumentException>(() => wide.GetCollection<int, Keyed<int>>("keyed"));
+        Assert.Contains("64", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("'Vector' with 2", refused.Message, StringComparison.Ordinal);
+        using var normal = new SqliteVectorStore(folder.File("space.db")) { EmbeddingSpace = new() { Dimension = 2, Normalized = true } };
+        var keyed = normal.GetCollection<int, Keyed<int>>("keyed");
+        await keyed.EnsureCollectionExistsAsync();
+        await keyed.UpsertAsync(new Keyed<int> { Key = 1, Vector = [0.6f, 0.8f] });
+        var thrown = await Assert.ThrowsAsync<ArgumentException>(() => keyed.UpsertAsync(new Keyed<int> { Key = 2, Vector = [3, 4] }));
+        Assert.Contains("got 5 in the record 2", thrown.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ArgumentException>(async () => await keyed.SearchAsync(new float[] { 3, 4 }, 1).ToListAsync());
+        Assert.Single(await keyed.SearchAsync(normal.EmbeddingSpace!.Finish([3, 4]), 1).ToListAsync());
+    }
+
+    [Fact]
+    public void MemoryInPlaceOfAFile_IsRefused() => Assert.Contains(nameof(MemoryVectorStore),
+        Assert.Throws<ArgumentException>(() => new SqliteVectorStore(":memory:")).Message, StringComparison.Ordinal);
+
     [Fact]
     public async Task AnotherSchema_IsRefused()
     {

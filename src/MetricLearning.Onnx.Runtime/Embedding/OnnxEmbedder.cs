@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using MetricLearning.Vision;
@@ -21,6 +22,7 @@ public sealed class OnnxEmbedder : IDisposable
 {
     private const int Alignment = 64;
 
+    private readonly string path;
     private readonly InferenceSession session;
     private readonly ImageInput input;
     private readonly OnnxEmbedderSettings settings;
@@ -49,7 +51,7 @@ public sealed class OnnxEmbedder : IDisposable
     public OnnxEmbedder(string path, OnnxEmbedderSettings? settings = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        this.settings = settings ??= new();
+        (this.path, this.settings) = (path, settings ??= new());
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
         (session, Space, input, output) = InputFile.Naming(path, () => Load(path, settings));
         Dimension = session.OutputMetadata[output].Dimensions is [_, > 0 and var length] ? length : (int?)Space.Dimension ?? 0;
@@ -82,7 +84,8 @@ public sealed class OnnxEmbedder : IDisposable
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="InvalidDataException">The contents are not an image, are broken, or are larger than the settings allow. The message
     /// says why.</exception>
-    /// <exception cref="OnnxRuntimeException">The network could not be run.</exception>
+    /// <exception cref="InvalidOperationException">The network could not be run, or it gave numbers that are not finite. The message names
+    /// the network's file. Other images are not affected.</exception>
     /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
     /// <exception cref="ObjectDisposedException">The embedder is disposed.</exception>
     public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
@@ -149,17 +152,24 @@ public sealed class OnnxEmbedder : IDisposable
         {
             session = new InferenceSession(path, options);
             var known = EmbeddingSpace.Of(session.ModelMetadata.CustomMetadataMap) ?? new();
+            if (known.Conflicts(settings.Space, "in the file", "in the settings") is { } conflicts)
+                throw new InvalidDataException($"Its embedding space contradicts the settings' Space: {conflicts}.");
             var space = known.Agree(settings.Space);
             if (session.InputNames.Count != 1) throw new InvalidDataException(
                 $"It takes {session.InputNames.Count} inputs ({string.Join(", ", session.InputNames)}), but only images are passed.");
-            var name = session.InputNames[0];
-            return (session, space, new ImageInput(name, session.InputMetadata[name], space), session.OutputNames[0]);
+            var (name, output) = (session.InputNames[0], session.OutputNames[0]);
+            if (session.OutputMetadata[output].Dimensions is [_, > 0 and var length] && space.Dimension is { } asked && asked != length)
+                throw new InvalidDataException($"Its embedding space has embeddings of {asked} numbers, but its output '{output}' has "
+                    + $"{length}.");
+            return (session, space, new ImageInput(name, session.InputMetadata[name], space), output);
         }
         catch (Exception e)
         {
             session?.Dispose();
-            if (e is OnnxRuntimeException or ArgumentException) throw new InvalidDataException(e.Message, e);
-            throw;
+            if (e is not (OnnxRuntimeException or ArgumentException)) throw;
+            using var file = File.OpenRead(path);
+            throw new InvalidDataException(
+                ForeignFile.DescribeUnlessOnnx(file) is { } foreign ? $"This is {foreign}. It is not an ONNX file." : e.Message, e);
         }
     }
 
@@ -206,7 +216,9 @@ public sealed class OnnxEmbedder : IDisposable
             catch (Exception e)
             {
                 // The callers receive any exception; the worker continues with the next batch.
-                foreach (var request in batch) request.Result.TrySetException(e);
+                var given = e is OnnxRuntimeException ? new InvalidOperationException($"{path}: ONNX Runtime cannot run it: {e.Message}", e)
+                    : e;
+                foreach (var request in batch) request.Result.TrySetException(given);
             }
             foreach (var request in batch) ArrayPool<byte>.Shared.Return(request.Bytes);
         }
@@ -224,18 +236,11 @@ public sealed class OnnxEmbedder : IDisposable
         var length = values.Length / batch.Count;
         for (var i = 0; i < batch.Count; i++)
         {
-            var embedding = values.Slice(i * length, length).ToArray();
-            if (Space.Normalized == true) Normalize(embedding);
-            batch[i].Result.TrySetResult(embedding);
+            var embedding = values.Slice(i * length, length);
+            if (EmbeddingSpace.StrayNumber(embedding) is { } place)
+                batch[i].Result.TrySetException(new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+                    $"{path}: the network gave {embedding[place]} at index {place} of the embedding of an image.")));
+            else batch[i].Result.TrySetResult(Space.Finish(embedding));
         }
-    }
-
-    private static void Normalize(float[] embedding)
-    {
-        var sum = 0.0;
-        foreach (var value in embedding) sum += (double)value * value;
-        if (sum == 0) return;
-        var scale = 1 / Math.Sqrt(sum);
-        for (var i = 0; i < embedding.Length; i++) embedding[i] = (float)(embedding[i] * scale);
     }
 }

@@ -26,8 +26,9 @@ internal static class WeightMatching
         for (var i = 0; i < own.Count; i++)
         {
             var (mine, other) = (own[i], next < theirs.Count ? theirs[next] : null);
-            if (mine is { Operator: "BatchNormalization", Slot: 1 } && other?.Operator != "BatchNormalization"
-                && i > 0 && own[i - 1].Operator is "Conv" or "Gemm")
+            // A norm of the file that does not follow a layer is a later one, such as that of a neck.
+            if (mine is { Operator: "BatchNormalization", Slot: 1, FollowsLayer: true }
+                && other is not { Operator: "BatchNormalization", FollowsLayer: true })
             {
                 // This is the bias that the network's own layer before the norm does not have.
                 var bias = own[i - 1].Slot == 1 && next > 0 && other?.Node == theirs[next - 1].Node ? tensors[other.Name] : null;
@@ -60,7 +61,7 @@ internal static class WeightMatching
 
         InvalidDataException Different(UsedWeight mine, UsedWeight other) => new(string.Create(CultureInfo.InvariantCulture,
             $"Its network differs from the model after {matched.Count} weights: the model has '{mine.Name}' ")
-            + $"{Guard.Shape(shapeOf(mine.Name))} in {mine.Operator}, the file '{MessageText.Excerpt(other.Name)}' "
+            + $"[{string.Join(", ", shapeOf(mine.Name))}] in {mine.Operator}, the file '{MessageText.Excerpt(other.Name)}' "
             + $"{Guard.Shape(tensors[other.Name])} in {MessageText.Excerpt(other.Operator)}.");
     }
 

@@ -6,7 +6,8 @@ namespace MetricLearning.Onnx;
 /// <param name="Node">The position of the operation among those with weights; all weights of one operation have the same.</param>
 /// <param name="Slot">The number of the operation's input.</param>
 /// <param name="IsTransposed">Whether the operation uses it as [inputs, outputs].</param>
-internal sealed record UsedWeight(string Name, string Operator, int Node, int Slot, bool IsTransposed);
+/// <param name="FollowsLayer">Whether the operation works directly on the output of a convolution or a linear layer.</param>
+internal sealed record UsedWeight(string Name, string Operator, int Node, int Slot, bool IsTransposed, bool FollowsLayer);
 
 /// <summary>Finds the order in which a network uses its weights. It goes back from the outputs and visits the inputs of each operation in
 /// their order, so the result does not depend on how a file lists its operations.</summary>
@@ -27,13 +28,14 @@ internal static class WeightOrder
         foreach (var node in Sorted(makers, outputs))
         {
             if (PassedOn(node) is not null) continue;     // the operation that uses its output counts as the user
+            var followsLayer = node.Inputs.Count > 0 && IsLayer(node.Inputs[0]);
             for (var slot = 0; slot < node.Inputs.Count; slot++)
             {
                 var (name, isTransposed) = Origin(node.Inputs[slot]);
                 if (isWeight(name) && seen.Add(name))
                     order.Add(new(name, node.Operator, place, slot,
                         node.Operator == "Gemm" && slot == 1 ? (node.Attributes.GetValueOrDefault("transB") is not 1L) != isTransposed
-                            : node.Operator == "MatMul" && slot == 1 && !isTransposed));
+                            : node.Operator == "MatMul" && slot == 1 && !isTransposed, followsLayer));
             }
             place++;
         }
@@ -48,6 +50,11 @@ internal static class WeightOrder
                 (name, isTransposed) = (source, isTransposed != (maker.Operator == "Transpose"));
             return (name, isTransposed);
         }
+
+        // A linear layer may be a product and a sum with its bias.
+        bool IsLayer(string name) => makers.GetValueOrDefault(name) is { } maker && (maker.Operator is "Conv" or "Gemm" or "MatMul"
+            || (maker.Operator == "Add" && maker.Inputs.Any(input => isWeight(Origin(input).Name))
+                && maker.Inputs.Any(input => makers.GetValueOrDefault(input)?.Operator == "MatMul")));
 
         string? PassedOn(OnnxNode node) =>
             node is { Operator: "Identity" or "Cast", Inputs: [var source, ..] } && IsFixed(source) ? source

@@ -7,6 +7,18 @@ internal static class OnnxReader
     /// <exception cref="InvalidDataException">The file is not an ONNX file, or it is damaged.</exception>
     public static OnnxModel Read(Stream stream)
     {
+        try
+        {
+            return ModelOf(stream);
+        }
+        catch (InvalidDataException e) when (ForeignFile.DescribeUnlessOnnx(stream) is { } foreign)
+        {
+            throw new InvalidDataException($"This is {foreign}. It is not an ONNX file.", e);
+        }
+    }
+
+    private static OnnxModel ModelOf(Stream stream)
+    {
         var model = new OnnxModel();
         var hasGraph = false;
         stream.Position = 0;
@@ -100,7 +112,7 @@ internal static class OnnxReader
             {
                 case 1: tensor.Shape.AddRange(reader.Integers()); break;
                 case 2: tensor.Type = reader.Integer(); break;
-                case floats or raw or doubles: tensor.Bytes = reader.Bytes(); break;
+                case floats or raw or doubles: tensor.Bytes.Add(reader.Bytes()); break;
                 case integers or longs: tensor.Values.AddRange(reader.Integers()); break;
                 case 8: tensor.Name = reader.Text(); break;
                 case 14: tensor.IsExternal = reader.Integer() != 0; break;

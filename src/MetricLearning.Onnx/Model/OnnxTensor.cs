@@ -15,8 +15,9 @@ internal sealed class OnnxTensor
     /// <summary>The sizes.</summary>
     public List<long> Shape { get; } = [];
 
-    /// <summary>The position of the values as little-endian bytes; null if they are in <see cref="Values"/>.</summary>
-    public (long Offset, long Length)? Bytes { get; set; }
+    /// <summary>The positions of the values as little-endian bytes: mostly one part, but a file may have one part for each value. Empty if
+    /// they are in <see cref="Values"/>.</summary>
+    public List<(long Offset, long Length)> Bytes { get; } = [];
 
     /// <summary>Values that are stored as integers. A float16 value is stored as its bits.</summary>
     public List<long> Values { get; } = [];
@@ -39,12 +40,30 @@ internal sealed class OnnxTensor
             ?? throw new InvalidDataException($"The tensor '{Name}' has the ONNX type {Type}, which TorchSharp does not have.");
         var count = RawTensor.Count(Shape) ?? throw new InvalidDataException($"The tensor '{Name}' has an impossible shape {Text()}.");
         var size = RawTensor.ElementSize(type);
-        if (Bytes is not { } bytes) return FromValues(type, count);
-        if (bytes.Length % size != 0 || bytes.Length / size != count)
-            throw new InvalidDataException($"The tensor '{Name}' {Text()} of {type} has {bytes.Length} bytes.");
-        stream.Position = bytes.Offset;
-        using var flat = RawTensor.Read(stream, count, type);
+        if (Bytes.Count == 0) return FromValues(type, count);
+        var length = Bytes.Sum(part => part.Length);
+        if (length % size != 0 || length / size != count)
+            throw new InvalidDataException($"The tensor '{Name}' {Text()} of {type} has {length} bytes.");
+        using var flat = RawTensor.Read(Bytes.Count == 1 ? At(stream, Bytes[0]) : Joined(stream, length), count, type, $"The tensor '{Name}'");
         return flat.reshape([.. Shape]).DetachFromDisposeScope();
+    }
+
+    private static Stream At(Stream stream, (long Offset, long Length) part)
+    {
+        stream.Position = part.Offset;
+        return stream;
+    }
+
+    private MemoryStream Joined(Stream stream, long length)
+    {
+        var bytes = new byte[length];
+        var place = 0;
+        foreach (var part in Bytes)
+        {
+            At(stream, part).ReadExactly(bytes, place, (int)part.Length);
+            place += (int)part.Length;
+        }
+        return new MemoryStream(bytes);
     }
 
     private Tensor FromValues(ScalarType type, long count)

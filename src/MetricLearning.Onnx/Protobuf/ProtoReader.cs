@@ -78,10 +78,18 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
         return Encoding.UTF8.GetString(bytes);
     }
 
-    /// <summary>Skips the bytes of a field and returns their position in the stream.</summary>
+    /// <summary>Skips the bytes of a field and returns their position in the stream: bytes or packed numbers, or a single float or
+    /// double.</summary>
     public (long Offset, long Length) Bytes()
     {
-        var length = Length();
+        budget.Spend(2 * sizeof(long));
+        var length = type switch
+        {
+            WireType.Fixed64 => sizeof(double),
+            WireType.Fixed32 => sizeof(float),
+            _ => Length(),
+        };
+        if (length > end - stream.Position) throw Damaged("a value that is longer than its message");
         var offset = stream.Position;
         stream.Position += length;
         return (offset, length);

@@ -23,8 +23,8 @@ namespace MetricLearning.Search;
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>
 /// <typeparam name="TRecord">The type of records.</typeparam>
-public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>
-    where TKey : notnull where TRecord : class
+public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>,
+    IKnowsMetric<TRecord> where TKey : notnull where TRecord : class
 {
     private readonly VectorStoreCollectionMetadata metadata;
     private readonly PostgresVectorStore store;
@@ -48,6 +48,8 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override string Name { get; }
 
     private RecordModel<TKey, TRecord> Model => columns.Model;
+
+    SearchMetric? IKnowsMetric<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
 
     /// <inheritdoc/>
     public override Task<bool> CollectionExistsAsync(CancellationToken cancellationToken = default) =>
@@ -76,7 +78,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(key);
-        await foreach (var record in FindAsync([key], options, cancellationToken).ConfigureAwait(false)) return record;
+        await foreach (var record in FindAsync(Storable([key]), options, cancellationToken).ConfigureAwait(false)) return record;
         return null;
     }
 
@@ -85,7 +87,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        return FindAsync([.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys)))], options, cancellationToken);
+        return FindAsync(Storable(keys), options, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -121,7 +123,10 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     /// <param name="cancellationToken">Stops the call. Then nothing is written, unless the server has just committed.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
     /// <exception cref="ArgumentException">A record has no key, or a text that PostgreSQL cannot store. Or a vector has another width, is
-    /// not finite, is all zeros for the cosine, or has a Euclidean norm outside of the allowed range.</exception>
+    /// not finite, is all zeros for the cosine, has a Euclidean norm outside of the allowed range, or does not have length 1 although the
+    /// embedding space says normalized.</exception>
+    /// <exception cref="InvalidDataException">An <see cref="ImageEmbedder"/> cannot read the image of a record. The message names the
+    /// record.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the server cannot write.</exception>
     public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
     {
@@ -139,7 +144,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override async Task DeleteAsync(IEnumerable<TKey> keys, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys)))];
+        var given = Storable(keys);
         if (given.Length > 0) await table.RemoveAsync(given, cancellationToken).ConfigureAwait(false);
     }
 
@@ -164,7 +169,11 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         options ??= new VectorSearchOptions<TRecord>();
         var vector = Model.VectorOf(options);
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
-        for (var i = 0; i < queries.Count; i++) ServerBounds.Check(columns.Shapes[vector], queries[i].Span, nameof(queries), $"query {i}");
+        for (var i = 0; i < queries.Count; i++)
+        {
+            ServerBounds.Check(columns.Shapes[vector], queries[i].Span, nameof(queries), $"query {i}");
+            Model.CheckLength(vector, queries[i].Span, nameof(queries), $"query {i}");
+        }
         if (queries.Count == 0) return [];
         var search = new VectorSearch<TKey, TRecord>(columns, table, vector);
         var count = (int)Math.Min(int.MaxValue, (long)top + options.Skip);
@@ -197,6 +206,10 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         foreach (var key in keys)
             if (found.Remove(key, out var record)) yield return record;
     }
+
+    /// <summary>The keys that the table can have.</summary>
+    private static TKey[] Storable(IEnumerable<TKey> keys) =>
+        [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).Where(key => StoredText.CanKeepValue(key))];
 
     private string Select(bool withVectors) => $"SELECT {columns.DataNames}{(withVectors ? columns.VectorList : "")} FROM {table.Table}";
 

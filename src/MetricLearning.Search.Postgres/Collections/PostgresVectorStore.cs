@@ -62,7 +62,9 @@ public sealed class PostgresVectorStore : VectorStore
     public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
 
     /// <summary>The model, layer, size and preprocessing that made the vectors. It is stored with each collection, and a collection with
-    /// vectors of another space is refused. Default: null, not known and not checked.</summary>
+    /// vectors of another space is refused. A collection that was filled without a space takes that of the first program that has one:
+    /// this program vouches that its vectors are of it. Records need a vector of the space's <c>Dimension</c>, and if it says
+    /// <c>Normalized</c>, vectors must have length 1. Default: null, not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
     /// <summary>The vectors that this program's model gives for a few fixed inputs. They are stored with each collection, and a collection
@@ -106,8 +108,8 @@ public sealed class PostgresVectorStore : VectorStore
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="name">The name, which is that of the table: 1 to 63 bytes in UTF-8.</param>
     /// <param name="definition">The properties of records. Default: null, taken from the attributes of the type.</param>
-    /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; or the name of a column is too long or occurs
-    /// twice.</exception>
+    /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; the name of a column is too long or occurs
+    /// twice; or no vector has as many dimensions as <see cref="EmbeddingSpace"/>.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
     /// have.</exception>
@@ -115,20 +117,20 @@ public sealed class PostgresVectorStore : VectorStore
     [RequiresUnreferencedCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
     public override PostgresCollection<TKey, TRecord> GetCollection<TKey, TRecord>(string name,
         VectorStoreCollectionDefinition? definition = null) =>
-        new(Checked(name), new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator), this);
+        new(Checked(name), new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator, EmbeddingSpace), this);
 
     /// <summary>Gets a collection whose records are dictionaries.</summary>
     /// <param name="name">The name, which is that of the table: 1 to 63 bytes in UTF-8.</param>
     /// <param name="definition">The properties of records.</param>
-    /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; the definition is null; or the name of a column
-    /// is too long or occurs twice.</exception>
+    /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; the definition is null; the name of a column is
+    /// too long or occurs twice; or no vector has as many dimensions as <see cref="EmbeddingSpace"/>.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
     /// have.</exception>
     public override PostgresCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
         VectorStoreCollectionDefinition definition)
     {
         ArgumentNullException.ThrowIfNull(definition);
-        return new(Checked(name), new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator), this);
+        return new(Checked(name), new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator, EmbeddingSpace), this);
     }
 
     /// <inheritdoc/>

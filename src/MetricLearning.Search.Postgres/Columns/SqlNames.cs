@@ -16,9 +16,9 @@ internal static class SqlNames
     /// <param name="what">The kind of object in messages.</param>
     public static string Checked(string name, string what)
     {
-        if (name.Contains('\0', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(name) is < 1 or > MostBytes)
-            throw new ArgumentException($"The name of {what} must have 1 to {MostBytes} bytes in UTF-8 and no character U+0000, got "
-                + $"'{name}'.", nameof(name));
+        if (!StoredText.CanKeepValue(name) || Encoding.UTF8.GetByteCount(name) is < 1 or > MostBytes)
+            throw new ArgumentException($"The name of {what} must have 1 to {MostBytes} bytes in UTF-8, no character U+0000 and no "
+                + $"half of a surrogate pair, got '{UnicodeText.Shown(name)}'.", nameof(name));
         return name;
     }
 }

@@ -97,12 +97,15 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
     {
         foreach (var (property, _) in values)
             if (property.GetValueAsObject(record.Values) is { } value && !StoredText.CanKeepValue(value))
-                throw new ArgumentException($"{property.ModelName} must have no character U+0000 and no half of a surrogate pair, which "
-                    + $"PostgreSQL cannot store, got one in the record {RowTable<TKey, TRecord>.Text(record.Key)}.", property.ModelName);
+                throw new ArgumentException($"{property.ModelName} must have no character U+0000, which PostgreSQL cannot store, "
+                    + $"got one in the record {RowTable<TKey, TRecord>.Text(record.Key)}.", property.ModelName);
         for (var i = 0; i < Shapes.Length; i++)
             if (record.Vectors[i] is { } vector)
-                ServerBounds.Check(Shapes[i], vector.Span, Model.Vectors[i].ModelName,
-                    $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
+            {
+                var which = $"the record {RowTable<TKey, TRecord>.Text(record.Key)}";
+                ServerBounds.Check(Shapes[i], vector.Span, Model.Vectors[i].ModelName, which);
+                Model.CheckLength(i, vector.Span, Model.Vectors[i].ModelName, which);
+            }
     }
 
     /// <summary>Makes the parameters of a record's columns.</summary>

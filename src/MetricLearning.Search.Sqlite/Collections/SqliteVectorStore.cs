@@ -21,6 +21,8 @@ namespace MetricLearning.Search;
 /// <para>Processes: one process writes at a time, and others wait up to a minute for it. Any number of processes read meanwhile. Each call
 /// sees all changes that were made before it. The file must be on a local disk, because SQLite's locks do not work on most network
 /// drives.</para>
+/// <para>A disposed store and its collections throw an <see cref="ObjectDisposedException"/>; other stores of the same file stay
+/// open.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 /// <example><code>
@@ -36,12 +38,14 @@ public sealed class SqliteVectorStore : ExactVectorStore
 
     /// <summary>Opens a file, or creates it if it does not exist.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="ArgumentException">The path is null, empty or blank.</exception>
+    /// <exception cref="ArgumentException">The path is null, empty, blank or <c>:memory:</c>.</exception>
     /// <exception cref="VectorStoreException">The file cannot be opened, is not such a store, or was written by a newer version. The
     /// message names it.</exception>
     public SqliteVectorStore(string path) : base(SystemName, path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        if (path is ":memory:") throw new ArgumentException(
+            "path must name a file, got ':memory:'. MemoryVectorStore keeps its collections in memory.", nameof(path));
         (Path, Database) = (path, new Database(path));
         Files = new PackedFiles(Database);
     }
@@ -50,8 +54,12 @@ public sealed class SqliteVectorStore : ExactVectorStore
     public string Path { get; }
 
     /// <summary>The model, layer, size and preprocessing that made the vectors. It is stored with each collection, and a collection with
-    /// vectors of another space is refused. Default: null, not known and not checked.</summary>
+    /// vectors of another space is refused. A collection that was filled without a space takes that of the first program that has one:
+    /// this program vouches that its vectors are of it. Records need a vector of the space's <c>Dimension</c>, and if it says
+    /// <c>Normalized</c>, vectors must have length 1. Default: null, not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
+
+    private protected override EmbeddingSpace? Space => EmbeddingSpace;
 
     internal Database Database { get; }
 
@@ -71,14 +79,14 @@ public sealed class SqliteVectorStore : ExactVectorStore
     /// <inheritdoc/>
     public override Task<bool> CollectionExistsAsync(string name, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        Checked(name);
         return Task.FromResult(Database.Use("exists", opened => CollectionEntry.Find(opened, name) is not null));
     }
 
     /// <inheritdoc/>
     public override Task EnsureCollectionDeletedAsync(string name, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        Checked(name);
         var deleted = Database.Use("delete", opened =>
         {
             using var transaction = opened.BeginTransaction(deferred: false);
@@ -101,7 +109,7 @@ public sealed class SqliteVectorStore : ExactVectorStore
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing) Database.Close();
         base.Dispose(disposing);
+        if (disposing) Database.Close();
     }
 }

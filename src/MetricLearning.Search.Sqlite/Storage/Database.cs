@@ -15,19 +15,24 @@ internal sealed class Database
     /// <summary>The error of SQLite for a file that the program may not write to.</summary>
     private const int ReadOnly = 8;
 
+    /// <summary>The error of SQLite for a file, or one that it needs beside it, that cannot be opened.</summary>
+    private const int CannotOpen = 14;
+
     /// <summary>The bytes of a page. Several vectors of common widths fit into one.</summary>
     private const int PageBytes = 16384;
 
     /// <summary>Tells our files from those of other programs that use SQLite: "MLS1".</summary>
     private const long ApplicationId = 0x4D4C5331;
 
-    private readonly string connection;
+    private string connection;
+    private bool isClosed;
 
     /// <param name="path">The file; it is created if it does not exist.</param>
     public Database(string path)
     {
         Path = System.IO.Path.GetFullPath(path);
-        connection = new SqliteConnectionStringBuilder { DataSource = Path, DefaultTimeout = 60 }.ToString();
+        connection = Connection(Path);
+        if (CannotWrite()) connection = Connection(Unchanging(Path), SqliteOpenMode.ReadOnly);
         Use("open", opened =>
         {
             if ((long)Scalar(opened, "PRAGMA application_id")! != ApplicationId
@@ -56,6 +61,30 @@ internal sealed class Database
         });
     }
 
+    private static string Connection(string source, SqliteOpenMode mode = SqliteOpenMode.ReadWriteCreate) =>
+        new SqliteConnectionStringBuilder { DataSource = source, DefaultTimeout = 60, Mode = mode }.ToString();
+
+    /// <summary>The name by which SQLite reads a file that nobody changes. It then needs no file next to it, so the folder need not be
+    /// writable.</summary>
+    private static string Unchanging(string path) => new Uri(path).AbsoluteUri + "?immutable=1";
+
+    /// <summary>Whether SQLite cannot open the file because the folder cannot be written to, and the file alone has all records: no log lies
+    /// next to it.</summary>
+    private bool CannotWrite()
+    {
+        if (!File.Exists(Path) || new FileInfo(Path + "-wal") is { Exists: true, Length: > 0 }) return false;
+        try
+        {
+            using var opened = Open();
+            Scalar(opened, "PRAGMA user_version");
+            return false;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is ReadOnly or CannotOpen)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Runs an action with a connection.</summary>
     /// <param name="operation">The name of the operation in messages.</param>
     /// <param name="act">The action.</param>
@@ -66,8 +95,10 @@ internal sealed class Database
     });
 
     /// <summary>Opens a connection.</summary>
+    /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
     public SqliteConnection Open()
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref isClosed), typeof(SqliteVectorStore));
         var opened = new SqliteConnection(connection);
         try
         {
@@ -104,9 +135,10 @@ internal sealed class Database
     /// <summary>The full path of the file.</summary>
     public string Path { get; }
 
-    /// <summary>Closes all connections of this process to the file.</summary>
+    /// <summary>Closes all idle connections of this process to the file. No further one can be opened.</summary>
     public void Close()
     {
+        Volatile.Write(ref isClosed, true);
         using var pooled = new SqliteConnection(connection);
         SqliteConnection.ClearPool(pooled);
     }
@@ -160,7 +192,7 @@ internal sealed class Database
         11 => "The file is damaged; restore it from a backup.",
         10 => "Make room on the disk, raise the limits of the user, or check that the disk is healthy; nothing of this call was written.",
         13 => "Make room on the disk; nothing of this call was written.",
-        14 => "The folder must exist and be writable.",
+        CannotOpen => "The folder must exist and be writable.",
         26 => "This file is not a SQLite database; choose another path.",
         _ => "",
     };

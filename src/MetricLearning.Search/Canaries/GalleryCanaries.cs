@@ -117,19 +117,18 @@ public sealed class GalleryCanaries
         ArgumentNullException.ThrowIfNull(json);
         try
         {
-            var node = JsonNode.Parse(json)!.AsObject();
-            string[] inputs = [.. node["inputs"]!.AsArray().Select(input => (string)input!)];
-            float[][] vectors = [.. node["vectors"]!.AsArray().Select(text =>
+            var node = JsonMembers.Root(json);
+            string[] inputs = [.. node.Entries("inputs").Select(input => (string)input!)];
+            float[][] vectors = [.. node.Entries("vectors").Select(text =>
                 MemoryMarshal.Cast<byte, float>(Convert.FromBase64String((string)text!)).ToArray())];
             if (inputs.Length == 0 || inputs.Length != vectors.Length) throw new FormatException("its vectors are not complete");
             foreach (var vector in vectors)
                 if (Fault(vector, vectors[0]) is { } fault) throw new FormatException($"it has {fault}");
-            var tolerance = (double)node["tolerance"]!;
+            var tolerance = (double)node.Member("tolerance");
             CheckTolerance(tolerance);
             return new GalleryCanaries(inputs, vectors, tolerance);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException
-            or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new InvalidDataException($"The canaries cannot be read: {e.Message}", e);
         }

@@ -8,8 +8,9 @@ namespace MetricLearning.Search;
 /// <summary>Turns scores into answers: a match, no match, or unsure, with a probability. It is calibrated on labelled pairs.</summary>
 /// <remarks>
 /// <para>Match: at most the given share of different pairs has a score as near as this one (the false-match rate). No match: at most the
-/// given share of same pairs has a score as far as this one (the false-non-match rate). Unsure: neither holds. If both hold, the answer is
-/// a match.</para>
+/// given share of same pairs has a score as far as this one (the false-non-match rate). Unsure: neither holds. If the kinds are far apart,
+/// both hold between the thresholds. Either answer keeps the rates there, so the calibrated probability decides: a match from 0.5
+/// on.</para>
 /// <para>The rates hold for pairs like the labelled ones. The intervals of <see cref="FalseMatchRate"/> and
 /// <see cref="FalseNonMatchRate"/> state their uncertainty. If pairs have identities, the interval is that of Korn and Graubard (Survey
 /// Methodology 1998), because errors of pairs with one identity are correlated. Otherwise it is that of Clopper and Pearson, and the pairs
@@ -38,10 +39,12 @@ public sealed class MatchDecision
     /// <summary>The share of same pairs among the labelled ones, in (0, 1).</summary>
     public double Prior { get; }
 
-    /// <summary>The threshold of a match: a score at least as near as this is a match.</summary>
+    /// <summary>The threshold of a match: a score at least as near as this is a match, unless it is also farther than
+    /// <see cref="NoMatchThreshold"/>.</summary>
     public double MatchThreshold => Signed(match);
 
-    /// <summary>The threshold of no match: a score farther than this is not a match.</summary>
+    /// <summary>The threshold of no match: a score farther than this is not a match, unless it is also as near as
+    /// <see cref="MatchThreshold"/>.</summary>
     public double NoMatchThreshold => Signed(noMatch);
 
     /// <summary>The share of different pairs that are called a match, with its interval.</summary>
@@ -96,20 +99,19 @@ public sealed class MatchDecision
         ArgumentNullException.ThrowIfNull(json);
         try
         {
-            var node = JsonNode.Parse(json)!.AsObject();
+            var node = JsonMembers.Root(json);
             double[] starts = Numbers("starts"), heights = Numbers("probabilities");
             if (starts.Length == 0 || starts.Length != heights.Length) throw new FormatException("its steps are not complete");
-            return new MatchDecision((bool)node["largerIsNearer"]!, Guard.Between((double)node["prior"]!, 0, 1, "prior"),
-                (double)node["match"]!, (double)node["noMatch"]!,
+            return new MatchDecision((bool)node.Member("largerIsNearer"), Guard.Between((double)node.Member("prior"), 0, 1, "prior"),
+                (double)node.Member("match"), (double)node.Member("noMatch"),
                 Interval("falseMatchRate"), Interval("falseNonMatchRate"), starts, heights);
 
-            double[] Numbers(string name) => [.. node[name]!.AsArray().Select(entry => (double)entry!)];
+            double[] Numbers(string name) => [.. node.Entries(name).Select(entry => (double)entry)];
 
             ConfidenceInterval Interval(string name) => Numbers(name) is [var estimate, var low, var high, var confidence]
                 ? new(estimate, low, high, confidence) : throw new FormatException($"{name} is not complete");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException
-            or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new InvalidDataException($"The decision cannot be read: {e.Message}", e);
         }
@@ -132,8 +134,8 @@ public sealed class MatchDecision
 
     /// <summary>Answers whether a score is a match.</summary>
     /// <param name="score">The score, as a search gives it.</param>
-    /// <param name="prior">The share of same pairs in your application, in (0, 1). It changes only the probability. Default: null,
-    /// <see cref="Prior"/>.</param>
+    /// <param name="prior">The share of same pairs in your application, in (0, 1). It changes only the probability, never the answer.
+    /// Default: null, <see cref="Prior"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The score is NaN, or the prior is not in (0, 1).</exception>
     public MatchVerdict Decide(double score, double? prior = null)
     {
@@ -141,13 +143,19 @@ public sealed class MatchDecision
         var nearness = Signed(Guard.NotNaN(score));
         var step = Array.BinarySearch(starts, nearness);
         var probability = heights[Math.Max(0, step >= 0 ? step : ~step - 1)];
+        var answer = (nearness >= match, nearness < noMatch) switch
+        {
+            (true, true) => probability >= 0.5 ? MatchAnswer.Match : MatchAnswer.NoMatch,
+            (true, false) => MatchAnswer.Match,
+            (false, true) => MatchAnswer.NoMatch,
+            (false, false) => MatchAnswer.Unsure,
+        };
         if (prior is { } share)
         {
             var odds = share / (1 - share) * ((1 - Prior) / Prior);
             probability = probability * odds / (probability * odds + 1 - probability);
         }
-        return new MatchVerdict(nearness >= match ? MatchAnswer.Match : nearness < noMatch ? MatchAnswer.NoMatch : MatchAnswer.Unsure,
-            probability);
+        return new MatchVerdict(answer, probability);
     }
 
     private double Signed(double value) => LargerIsNearer ? value : -value;

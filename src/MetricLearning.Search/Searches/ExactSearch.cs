@@ -28,6 +28,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     private readonly Func<TRecord, TKey> key;
     private readonly Func<TRecord, ReadOnlyMemory<float>> vector;
     private readonly IComparer<TKey> order;
+    private readonly SearchMetric? metric, stored;
 
     internal ExactSearch(VectorStoreCollection<TKey, TRecord>[] collections, Func<TRecord, TKey> key,
         Func<TRecord, ReadOnlyMemory<float>> vector)
@@ -36,18 +37,33 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         order = KeyOrder<TKey>.Default
             ?? throw new ArgumentException($"collections must have keys with an order, got {typeof(TKey)}.", nameof(collections));
         (this.collections, this.key, this.vector) = (collections, key, vector);
+        stored = StoredMetric(null);
     }
 
-    /// <summary>The metric. The collections must use the same. Default: the cosine.</summary>
+    /// <summary>The metric. The collections must use the same. Default: that of the collections if they are of this library's stores, and
+    /// otherwise the cosine; other stores do not say theirs. A search refuses a metric that contradicts a collection.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
-    public SearchMetric Metric { get; init => field = Guard.Defined(value); }
+    public SearchMetric Metric
+    {
+        get => metric ?? stored ?? SearchMetric.Cosine;
+        init => metric = Guard.Defined(value);
+    }
 
     /// <summary>Returns the identity, camera and tags of a record. Default: no labels are known.</summary>
     /// <exception cref="ArgumentNullException">The delegate is null.</exception>
     public Func<TRecord, RowLabels> Labels { get; init => field = Guard.NotNull(value); } = _ => RowLabels.None;
 
     /// <summary>The vector property that the store searches. Default: null, the only one.</summary>
-    public Expression<Func<TRecord, object?>>? VectorProperty { get; init; }
+    /// <exception cref="ArgumentException">The collections compare this property by different metrics.</exception>
+    public Expression<Func<TRecord, object?>>? VectorProperty
+    {
+        get;
+        init
+        {
+            field = value;
+            stored = StoredMetric(value);
+        }
+    }
 
     /// <summary>The number of candidates to ask for per wanted record. Default: 10.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
@@ -73,6 +89,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// re-rank dot products.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1, or k or the number of re-ranked hits is greater than
     /// <see cref="MostCandidates"/>.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
     public async Task<IReadOnlyList<ExactHit<TKey, TRecord>>> SearchAsync(ReadOnlyMemory<float> query, int k,
@@ -93,6 +110,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// removes each query's own row by number, or the options re-rank dot products.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1, or k or the number of re-ranked hits is greater than
     /// <see cref="MostCandidates"/>.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
     public async Task<IReadOnlyList<IReadOnlyList<ExactHit<TKey, TRecord>>>> SearchAsync(IReadOnlyList<SearchQuery> queries, int k,
@@ -107,6 +125,9 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
                 + $"[1, {MostCandidates}], got {wanted}.");
         if (options.Reranking is not null && Metric == SearchMetric.Dot)
             throw new ArgumentException("options must not re-rank dot products, because they are not distances.", nameof(options));
+        if (stored is { } theirs && theirs != Metric)
+            throw new InvalidOperationException($"Metric is {Metric}, but the collection '{collections[0].Name}' compares by {theirs}: leave "
+                + "Metric out, or give the vector property another distance function.");
         for (var i = 0; i < given.Length; i++) CheckVector(given[i].Vector, given[0].Vector.Length, nameof(queries), $"query {i}");
         var rule = options.Protocol is { } protocol ? new ProtocolRule(protocol, given) : null;
         var found = new ExactHit<TKey, TRecord>[given.Length][];
@@ -138,7 +159,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// <param name="queries">Typical queries, at least one. Vectors of the gallery itself are bad queries: each finds itself, so the
     /// measured recall is too high.</param>
     /// <param name="k">The number of nearest records that are compared, at least 1.</param>
-    /// <param name="sample">The number of queries to draw, without replacement. Default: null, all queries.</param>
+    /// <param name="sample">The number of queries to draw, without replacement. Default: null, all queries; all as well if there are not
+    /// more.</param>
     /// <param name="seed">The seed of the draw. Default: 0.</param>
     /// <param name="filter">Which records may be found. Default: null, all.</param>
     /// <param name="gallery">All records that the filter keeps, with their vectors. Default: null, the collections list them. Pass them if
@@ -149,6 +171,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// <exception cref="ArgumentException">There is no query or no record, or a query has another width, is not finite, or is all zeros for
     /// the cosine.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k, the sample or the confidence is out of range.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The measurement was stopped.</exception>
     public async Task<SearchRecall> MeasureRecallAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, int? sample = null,
@@ -157,10 +180,9 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     {
         ArgumentNullException.ThrowIfNull(queries);
         if (queries.Count == 0) throw new ArgumentException("queries must have at least one query, got none.", nameof(queries));
-        if (sample is { } drawn && (drawn < 1 || drawn > queries.Count))
-            throw new ArgumentOutOfRangeException(nameof(sample), drawn, $"sample must be in [1, {queries.Count}], got {drawn}.");
+        if (sample is { } drawn) Guard.AtLeast(drawn, 1, nameof(sample));
         Guard.Between(confidence, 0, 1);
-        SearchQuery[] asked = [.. Drawn(queries, sample ?? queries.Count, seed).Select(query => new SearchQuery(query))];
+        SearchQuery[] asked = [.. Drawn(queries, Math.Min(sample ?? queries.Count, queries.Count), seed).Select(query => new SearchQuery(query))];
         var found = await SearchAsync(asked, k, new ExactSearchOptions<TRecord> { Filter = filter }, cancellationToken)
             .ConfigureAwait(false);
         var nearest = Array.ConvertAll(asked, query => new NearestKeys<TKey>(Metric, query.Vector, k, order));
@@ -177,6 +199,19 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
             nameof(gallery));
         double[] shares = [.. nearest.Zip(found, (list, hits) => (double)hits.Count(hit => list.Has(hit.Key)) / list.Count)];
         return new SearchRecall(k, shares.Length, records, SearchRecall.Mean(shares, confidence));
+    }
+
+    /// <summary>The metric by which the collections compare a vector property; null if they do not say it.</summary>
+    private SearchMetric? StoredMetric(Expression<Func<TRecord, object?>>? property)
+    {
+        SearchMetric[] all = [.. collections.OfType<IKnowsMetric<TRecord>>().Select(collection => collection.MetricOf(property))
+            .OfType<SearchMetric>().Distinct()];
+        return all.Length switch
+        {
+            0 => null,
+            1 => all[0],
+            _ => throw new ArgumentException($"collections must compare by one metric, got {string.Join(" and ", all)}.", nameof(collections)),
+        };
     }
 
     /// <summary>Gets the candidates of each query, and whether a collection may have more of them.</summary>

@@ -12,14 +12,14 @@ namespace MetricLearning.Search;
 /// long, ulong, <see cref="Guid"/> (the store replaces an empty Guid by a new one). Vectors: <c>ReadOnlyMemory&lt;float&gt;</c>,
 /// <c>float[]</c>, <c>Embedding&lt;float&gt;</c>, or any input of an embedding generator; then only the vector is stored, not the input.
 /// The index kind of a record definition is ignored.</para>
-/// <para>Filters support <c>==, !=, &lt;, &lt;=, &gt;, &gt;=, &amp;&amp;, ||, !</c>, <c>Contains</c> and <c>Any</c>. Other operators are
-/// refused with an error that names them.</para>
+/// <para>Filters support <c>==, !=, &lt;, &lt;=, &gt;, &gt;=, &amp;&amp;, ||, !</c>, <c>HasValue</c> and <c>Value</c> of nullable
+/// properties, and <c>Contains</c> and <c>Any</c> of lists. Other operators are refused with an error that names them.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>
 /// <typeparam name="TRecord">The type of records.</typeparam>
-public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>
-    where TKey : notnull where TRecord : class
+public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>,
+    IKnowsMetric<TRecord> where TKey : notnull where TRecord : class
 {
     private readonly VectorStoreCollectionMetadata metadata;
 
@@ -49,6 +49,8 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     /// <summary>Removes records. If it throws, none is removed.</summary>
     internal abstract void Remove(IReadOnlyCollection<TKey> keys);
 
+    SearchMetric? IKnowsMetric<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
+
     /// <inheritdoc/>
     public override Task<TRecord?> GetAsync(TKey key, RecordRetrievalOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -56,7 +58,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         cancellationToken.ThrowIfCancellationRequested();
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
         using var view = Existing();
-        return Task.FromResult(view.Find(key, withVectors));
+        return Task.FromResult(UnicodeText.IsWholeIn(key) ? view.Find(key, withVectors) : null);
     }
 
     /// <inheritdoc/>
@@ -91,8 +93,10 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     /// <param name="records">The records.</param>
     /// <param name="cancellationToken">Stops the call before anything is written.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
-    /// <exception cref="ArgumentException">A record has no key. Or a vector has another width, is not finite, or is all zeros for the
-    /// cosine.</exception>
+    /// <exception cref="ArgumentException">A record has no key, or a text has half of a surrogate pair. Or a vector has another width, is
+    /// not finite, is all zeros for the cosine, or does not have length 1 although the embedding space says normalized.</exception>
+    /// <exception cref="InvalidDataException">An <see cref="ImageEmbedder"/> cannot read the image of a record. The message names the
+    /// record.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the store cannot write.</exception>
     public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
     {
@@ -112,7 +116,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     public override Task DeleteAsync(IEnumerable<TKey> keys, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys)))];
+        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).Where(key => UnicodeText.IsWholeIn(key))];
         cancellationToken.ThrowIfCancellationRequested();
         Existing().Dispose();
         if (given.Length > 0) Remove(given);
@@ -153,6 +157,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         var vector = Model.VectorOf(options);
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
         var condition = options.Filter is { } filter ? RecordFilter<TKey, TRecord>.Compile(Model, filter) : null;
+        for (var i = 0; i < queries.Count; i++) Model.CheckLength(vector, queries[i].Span, "searchValue", $"query {i}");
         using var view = Existing();
         var found = view.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), condition, cancellationToken);
         return Array.ConvertAll(found, rows => rows.Skip(options.Skip).Select(row => (Row: row, Score: distance.Show(row.Score)))

@@ -10,6 +10,7 @@ namespace MetricLearning.Search;
 public abstract class ExactVectorStore : VectorStore
 {
     private readonly VectorStoreMetadata metadata;
+    private bool isDisposed;
 
     private protected ExactVectorStore(string system, string? store) =>
         metadata = new VectorStoreMetadata { VectorStoreSystemName = system, VectorStoreName = store };
@@ -31,7 +32,9 @@ public abstract class ExactVectorStore : VectorStore
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="name">The name.</param>
     /// <param name="definition">The properties of records. Default: null, taken from the attributes of the type.</param>
-    /// <exception cref="ArgumentException">The name is null, empty or blank, or a vector has more than 65,536 dimensions.</exception>
+    /// <exception cref="ArgumentException">The name is null, empty or blank, or has half of a surrogate pair; a vector has more than 65,536
+    /// dimensions; or no vector has as many dimensions as the store's embedding space.</exception>
+    /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
     /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not support.</exception>
     [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
@@ -39,22 +42,21 @@ public abstract class ExactVectorStore : VectorStore
     public override ExactCollection<TKey, TRecord> GetCollection<TKey, TRecord>(string name,
         VectorStoreCollectionDefinition? definition = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return Collection(name, new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator));
+        return Collection(Checked(name), new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator, Space));
     }
 
     /// <summary>Gets a collection whose records are dictionaries.</summary>
     /// <param name="name">The name.</param>
     /// <param name="definition">The properties of records.</param>
-    /// <exception cref="ArgumentException">The name is null, empty or blank, the definition is null, or a vector has more than 65,536
-    /// dimensions.</exception>
+    /// <exception cref="ArgumentException">The name is null, empty or blank, or has half of a surrogate pair; the definition is null; a
+    /// vector has more than 65,536 dimensions; or no vector has as many dimensions as the store's embedding space.</exception>
+    /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
     /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
     public override ExactCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
         VectorStoreCollectionDefinition definition)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(definition);
-        return Collection(name, new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator));
+        return Collection(Checked(name), new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator, Space));
     }
 
     /// <inheritdoc/>
@@ -63,6 +65,28 @@ public abstract class ExactVectorStore : VectorStore
         ArgumentNullException.ThrowIfNull(serviceType);
         return serviceKey is not null ? null : serviceType == typeof(VectorStoreMetadata) ? metadata
             : serviceType.IsInstanceOfType(this) ? this : null;
+    }
+
+    /// <summary>The embedding space of the vectors; null if it is not known.</summary>
+    private protected virtual EmbeddingSpace? Space => null;
+
+    /// <summary>Refuses a name that no store can keep, and every call after the store was disposed.</summary>
+    private protected string Checked(string name)
+    {
+        RequireOpen();
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return UnicodeText.IsWhole(name) ? name : throw new ArgumentException(
+            $"name must have no half of a surrogate pair, which UTF-8 cannot hold, got {UnicodeText.Shown(name)}.", nameof(name));
+    }
+
+    /// <summary>Refuses calls after the store was disposed. Collections call it too.</summary>
+    internal void RequireOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref isDisposed), this);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        Volatile.Write(ref isDisposed, true);
+        base.Dispose(disposing);
     }
 
     /// <summary>Makes a collection of this store.</summary>

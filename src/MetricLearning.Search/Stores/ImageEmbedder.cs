@@ -9,6 +9,8 @@ namespace MetricLearning.Search;
 /// method that decodes the image and runs the model. The images of one call are embedded at the same time.</para>
 /// <para>If it is the embedding generator of a store, records and searches may have an image, as <see cref="DataContent"/>, in place of a
 /// vector.</para>
+/// <para>The embeddings are vectors of <see cref="Space"/>: if it says <c>Normalized</c>, they have length 1, whatever the delegate gives.
+/// An embedding that is not finite is an error.</para>
 /// <para>Thread safety: any number of threads may call it at once, if they may call the delegate at once.</para>
 /// </remarks>
 /// <example><code>
@@ -17,6 +19,8 @@ namespace MetricLearning.Search;
 /// </code></example>
 public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<float>>
 {
+    private static readonly EmbeddingSpace unknown = new();
+
     private readonly Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed;
     private readonly EmbeddingGeneratorMetadata metadata;
 
@@ -42,6 +46,9 @@ public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<f
     /// <exception cref="ArgumentNullException">The images, or one of them, are null.</exception>
     /// <exception cref="ArgumentException">The media type of a content is not an image, or the embeddings have another number of
     /// dimensions.</exception>
+    /// <exception cref="InvalidDataException">The delegate cannot read an image. The message has the number of the image.</exception>
+    /// <exception cref="InvalidOperationException">The delegate fails, or gives an embedding that is not finite or that has another length
+    /// than <see cref="Space"/> says. The message has the number of the image.</exception>
     /// <exception cref="OperationCanceledException">The call was stopped.</exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<DataContent> values,
         EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
@@ -52,11 +59,37 @@ public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<f
             if (!image.HasTopLevelMediaType("image") && image.MediaType != "application/octet-stream")
                 throw new ArgumentException($"values must be images, got {image.MediaType}.", nameof(values));
         cancellationToken.ThrowIfCancellationRequested();
-        var vectors = await Task.WhenAll(images.Select(image => embed(image.Data, cancellationToken))).ConfigureAwait(false);
+        var vectors = await Task.WhenAll(images.Select((image, i) => EmbedAsync(image, i, images.Length, cancellationToken)))
+            .ConfigureAwait(false);
         foreach (var vector in vectors)
             if (options?.Dimensions is { } asked && asked != vector.Length)
                 throw new ArgumentException($"options must ask for {vector.Length} dimensions, got {asked}.", nameof(options));
         return [.. vectors.Select(vector => new Embedding<float>(vector) { ModelId = metadata.DefaultModelId })];
+    }
+
+    private async Task<float[]> EmbedAsync(DataContent image, int place, int count, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Finished(await embed(image.Data, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
+        {
+            throw ImageFault.Of(e, $"image {place + 1} of {count}", place);
+        }
+    }
+
+    private float[] Finished(float[]? output)
+    {
+        if (output is null) throw new InvalidOperationException("The delegate gave null in place of an embedding.");
+        try
+        {
+            return (Space ?? unknown).Finish(output);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidOperationException($"The delegate gave an embedding that is not one of the space: {e.Message}", e);
+        }
     }
 
     /// <inheritdoc/>

@@ -7,6 +7,7 @@ namespace MetricLearning.Search;
 /// <remarks>
 /// <para><see cref="ExactCollection{TKey, TRecord}"/> describes the collections. A collection stores copies of records, so later changes
 /// of a record do not affect it.</para>
+/// <para>A disposed store and its collections throw an <see cref="ObjectDisposedException"/>.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 public sealed class MemoryVectorStore : ExactVectorStore
@@ -22,35 +23,52 @@ public sealed class MemoryVectorStore : ExactVectorStore
     }
 
     /// <inheritdoc/>
-    public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default) =>
-        AsyncNames.Of(collections.Keys.Order(StringComparer.Ordinal));
+    public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default)
+    {
+        RequireOpen();
+        return AsyncNames.Of(collections.Keys.Order(StringComparer.Ordinal));
+    }
 
     /// <inheritdoc/>
     public override Task<bool> CollectionExistsAsync(string name, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return Task.FromResult(collections.ContainsKey(name));
+        return Task.FromResult(collections.ContainsKey(Checked(name)));
     }
 
     /// <inheritdoc/>
     public override Task EnsureCollectionDeletedAsync(string name, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        collections.TryRemove(name, out _);
+        collections.TryRemove(Checked(name), out _);
         return Task.CompletedTask;
     }
 
     internal override ExactCollection<TKey, TRecord> Collection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model) =>
         new MemoryCollection<TKey, TRecord>(name, model, this);
 
-    internal void Ensure(string name, Func<object> create) => collections.GetOrAdd(name, _ => create());
+    internal void Ensure(string name, Func<object> create)
+    {
+        RequireOpen();
+        collections.GetOrAdd(name, _ => create());
+    }
 
     /// <summary>Finds the records of a collection; null if there is no such collection.</summary>
     /// <exception cref="VectorStoreException">The collection has other types.</exception>
-    internal T? Find<T>(string name) where T : class => !collections.TryGetValue(name, out var found) ? null : found as T
-        ?? throw new VectorStoreException($"The collection '{name}' has been created with other types of keys or records.")
-        {
-            CollectionName = name,
-            VectorStoreSystemName = SystemName,
-        };
+    /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
+    internal T? Find<T>(string name) where T : class
+    {
+        RequireOpen();
+        return !collections.TryGetValue(name, out var found) ? null : found as T
+            ?? throw new VectorStoreException($"The collection '{name}' has been created with other types of keys or records.")
+            {
+                CollectionName = name,
+                VectorStoreSystemName = SystemName,
+            };
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        collections.Clear();
+    }
 }

@@ -6,8 +6,9 @@ namespace MetricLearning.Search;
 /// <summary>Compiles a LINQ filter to a condition. It supports the operators that the abstractions name, and refuses all others with an
 /// error that names them.</summary>
 /// <remarks>
-/// <para>The operators: <c>== != &lt; &lt;= &gt; &gt;= &amp;&amp; || !</c>, properties of the record, captured values, <c>Contains</c> of a
-/// list of the record or of captured values, and <c>Any</c> over a list of the record. A list that is null has no elements.</para>
+/// <para>The operators: <c>== != &lt; &lt;= &gt; &gt;= &amp;&amp; || !</c>, properties of the record, <c>HasValue</c> and <c>Value</c> of
+/// nullable ones, captured values, <c>Contains</c> of a list of the record or of captured values, and <c>Any</c> over a list of the record.
+/// A list that is null has no elements. A comparison with the <c>Value</c> of null is that with null.</para>
 /// <para>Parts of the expression that would throw on null are rewritten before it is compiled.</para>
 /// </remarks>
 internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey : notnull where TRecord : class
@@ -56,7 +57,8 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
         return left.Type == node.Left.Type && right.Type == node.Right.Type ? base.VisitBinary(node)
             : Expression.MakeBinary(node.NodeType, Lifted(left), Lifted(right));
 
-        Expression Entry(Expression side) => side is UnaryExpression { NodeType: ExpressionType.Convert } cast && IsEntry(cast.Operand)
+        Expression Entry(Expression side) => side is MemberExpression member && IsOfNullable(member, "Value") ? Visit(member.Expression!)
+            : side is UnaryExpression { NodeType: ExpressionType.Convert } cast && IsEntry(cast.Operand)
             && side.Type.IsValueType && side.Type != typeof(bool) ? Expression.Convert(Visit(cast.Operand), Nullable(side.Type)) : side;
 
         Expression Lifted(Expression side) => side.Type.IsValueType && Nullable(side.Type) != side.Type
@@ -66,12 +68,18 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
             System.Nullable.GetUnderlyingType(type) is null ? typeof(Nullable<>).MakeGenericType(type) : type;
     }
 
+    /// <summary>Whether an expression is this member of a nullable value of the record.</summary>
+    private bool IsOfNullable(MemberExpression node, string member) => node.Member.Name == member && node.Expression is { } value
+        && Nullable.GetUnderlyingType(value.Type) is not null && IsOfRecord(value);
+
     private bool IsEntry(Expression node) =>
         node is MethodCallExpression { Method.Name: "get_Item" } call && call.Object == record && node.Type == typeof(object);
 
     protected override Expression VisitMember(MemberExpression node)
     {
         if (!IsOfRecord(node)) return node;
+        if (IsOfNullable(node, "HasValue"))
+            return Expression.NotEqual(Visit(node.Expression!), Expression.Constant(null, node.Expression!.Type));
         if (node.Expression != record) throw Refused(node);
         Use(node.Member.Name);
         return node;
@@ -152,7 +160,8 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
 
     private static NotSupportedException Refused(Expression node) =>
         new($"A filter cannot use {(node is MethodCallExpression call ? $"the method {call.Method.Name}" : $"{node.NodeType}")} on a "
-            + $"record: {node}. It takes ==, !=, <, <=, >, >=, &&, ||, !, Contains and Any.");
+            + $"record: {node}. It takes ==, !=, <, <=, >, >=, &&, ||, !, HasValue and Value of a nullable property, and Contains and "
+            + "Any of a list; a text has neither.");
 
     private InvalidOperationException Unknown(string name) => new(model.Named(name) is null
         ? $"A filter names the property '{name}', which records do not have."

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Linq.Expressions;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.VectorData;
@@ -16,11 +17,15 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
 {
     private readonly CollectionModel model;
     private readonly PropertyModel[] values;
+    private readonly EmbeddingSpace? space;
 
     /// <param name="definition">The definition; null if attributes define the properties.</param>
     /// <param name="generator">Makes vectors of other inputs; null for none.</param>
-    public RecordModel(VectorStoreCollectionDefinition? definition, IEmbeddingGenerator? generator)
+    /// <param name="space">The embedding space of the vectors; null if it is not known.</param>
+    /// <exception cref="ArgumentException">The space has vectors of another length than the records.</exception>
+    public RecordModel(VectorStoreCollectionDefinition? definition, IEmbeddingGenerator? generator, EmbeddingSpace? space)
     {
+        this.space = space;
         var builder = new RecordModelBuilder();
         if (typeof(TRecord) == typeof(Dictionary<string, object?>))
         {
@@ -35,6 +40,10 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         Shapes = [.. Vectors.Zip(Distances, (property, distance) => new RowShape(distance.Metric,
             (int)Guard.Within(property.Dimensions, 1, RowShape.LargestWidth, property.ModelName)))];
         values = [.. model.Properties.Except(Vectors)];
+        if (space?.Dimension is { } dimension && Vectors.Length > 0 && !Array.Exists(Vectors, vector => vector.Dimensions == dimension))
+            throw new ArgumentException($"EmbeddingSpace has vectors of {dimension} numbers, but the records have "
+                + string.Join(", ", Vectors.Select(vector => $"'{vector.ModelName}' with {vector.Dimensions}")) + ".",
+                nameof(EmbeddingSpace));
     }
 
     /// <summary>The vector properties.</summary>
@@ -61,11 +70,16 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     /// <summary>The number of the vector property that a search names, or of the only one.</summary>
     public int VectorOf(VectorSearchOptions<TRecord> options) => Array.IndexOf(Vectors, model.GetVectorPropertyOrSingle(options));
 
+    /// <summary>The metric of the vector property that a search names, or of the only one; null if it is not clear which that
+    /// is.</summary>
+    public SearchMetric? MetricOf(Expression<Func<TRecord, object?>>? vector) => vector is null && Vectors.Length != 1 ? null
+        : Distances[VectorOf(new VectorSearchOptions<TRecord> { VectorProperty = vector })].Metric;
+
     /// <summary>The property that records are sorted by.</summary>
     public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector) => model.GetDataOrKeyProperty(selector);
 
     /// <summary>Divides records into their parts. A key that the store makes is written to the record.</summary>
-    /// <exception cref="ArgumentException">A record is null or has no key.</exception>
+    /// <exception cref="ArgumentException">A record is null or has no key, or a text has half of a surrogate pair.</exception>
     public async Task<List<StoredRecord<TKey, TRecord>>> TakeApartAsync(IReadOnlyList<TRecord> records, CancellationToken cancellationToken)
     {
         foreach (var record in records)
@@ -77,6 +91,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         for (var i = 0; i < records.Count; i++)
         {
             var key = KeyOf(records[i]);
+            CheckTexts(records[i], key);
             byKey[key] = new StoredRecord<TKey, TRecord>(key, Copy(records[i]), [.. vectors.Select(list => list[i])]);
         }
         return [.. byKey.Values];
@@ -88,8 +103,27 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         foreach (var record in records)
             for (var i = 0; i < Vectors.Length; i++)
                 if (record.Vectors[i] is { } vector)
-                    RowTable<TKey, TRecord>.CheckVector(Shapes[i], vector.Span, Vectors[i].ModelName,
-                        $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
+                {
+                    var which = $"the record {RowTable<TKey, TRecord>.Text(record.Key)}";
+                    RowTable<TKey, TRecord>.CheckVector(Shapes[i], vector.Span, Vectors[i].ModelName, which);
+                    CheckLength(i, vector.Span, Vectors[i].ModelName, which);
+                }
+    }
+
+    /// <summary>Refuses a vector that does not have length 1 although the embedding space says so.</summary>
+    /// <param name="vector">The number of the vector property.</param>
+    /// <param name="given">The vector.</param>
+    /// <param name="name">The name of the argument or property that holds it.</param>
+    /// <param name="which">Names the vector in the message.</param>
+    public void CheckLength(int vector, ReadOnlySpan<float> given, string name, string which)
+    {
+        // A vector in half precision, or one that a compressed store gave back, is a little off.
+        const double tolerance = 0.01;
+        if (space is not { Normalized: true } || (space.Dimension ?? given.Length) != Shapes[vector].Width) return;
+        if (EmbeddingSpace.LengthOf(given) is var length && Math.Abs(length - 1) > tolerance)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"{name} must have length 1, because EmbeddingSpace says normalized, got {length:G6} in {which}. EmbeddingSpace.Finish ")
+                + "makes such vectors of what a network gives.", name);
     }
 
     /// <summary>Copies a record's values, without vectors.</summary>
@@ -122,6 +156,15 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         return ((Embedding<float>)embedding).Vector;
     }
 
+    /// <summary>Refuses texts that no store can keep: UTF-8 has no half of a surrogate pair.</summary>
+    private void CheckTexts(TRecord record, TKey key)
+    {
+        foreach (var property in values)
+            if (property.GetValueAsObject(record) is { } value && !UnicodeText.IsWholeIn(value))
+                throw new ArgumentException($"{property.ModelName} must have no half of a surrogate pair, which UTF-8 cannot hold, got one in "
+                    + $"the record {UnicodeText.Shown(RowTable<TKey, TRecord>.Text(key))}.", property.ModelName);
+    }
+
     private TKey KeyOf(TRecord record)
     {
         var key = Key.GetValueAsObject(record);
@@ -131,16 +174,29 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             : throw new ArgumentException($"A record must have the key '{Key.ModelName}', got none.", nameof(record));
     }
 
-    private static async Task<ReadOnlyMemory<float>?[]> VectorsAsync(VectorPropertyModel property, IReadOnlyList<TRecord> records,
+    private async Task<ReadOnlyMemory<float>?[]> VectorsAsync(VectorPropertyModel property, IReadOnlyList<TRecord> records,
         CancellationToken cancellationToken)
     {
         object?[] given = [.. records.Select(property.GetValueAsObject)];
         if (RecordModelBuilder.IsVector(property.Type)) return [.. given.Select(VectorOf)];
-        var embeddings = await property.GenerateEmbeddingsAsync(given, cancellationToken).ConfigureAwait(false);
+        var embeddings = await GenerateAsync().ConfigureAwait(false);
         if (embeddings.Count != records.Count)
             throw new InvalidOperationException($"The embedding generator of '{property.ModelName}' gave {embeddings.Count} embeddings for "
                 + $"{records.Count} records.");
         return [.. embeddings.Select(embedding => VectorOf(embedding))];
+
+        async Task<IReadOnlyList<Embedding>> GenerateAsync()
+        {
+            try
+            {
+                return await property.GenerateEmbeddingsAsync(given, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (ImageFault.PlaceOf(e) is { } place)
+            {
+                var key = Key.GetValueAsObject(records[place]);
+                throw ImageFault.Of(e, $"'{property.ModelName}' of the record {Convert.ToString(key, CultureInfo.InvariantCulture)}", place);
+            }
+        }
     }
 
     private static ReadOnlyMemory<float>? VectorOf(object? value) => value switch

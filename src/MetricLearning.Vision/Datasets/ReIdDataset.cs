@@ -202,12 +202,15 @@ public sealed class ReIdDataset
     /// <param name="trainShare">The share of the identities that are for training, in (0, 1).</param>
     /// <param name="seed">The seed of the division.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="trainShare"/> is not in (0, 1).</exception>
-    /// <exception cref="InvalidOperationException">There are fewer than two identities.</exception>
+    /// <exception cref="InvalidOperationException">There are fewer than two identities. The message names the folder.</exception>
     /// <inheritdoc cref="ImageList.FromFolders" path="/exception"/>
     public static ReIdDataset Folders(string root, double trainShare = 0.5, ulong seed = 0)
     {
         Guard.Between(trainShare, 0, 1);
-        var (train, test) = ImageList.FromFolders(root).SplitIdentities(trainShare, seed);
+        var all = ImageList.FromFolders(root);
+        if (all.ClassCount < 2) throw new InvalidOperationException(
+            $"{root} has images of one folder only, {all.IdentityNames![all.Identities[0]]}, but there must be two identities to divide.");
+        var (train, test) = all.SplitIdentities(trainShare, seed);
         return SelfRetrieval(Path.GetFileName(Path.TrimEndingDirectorySeparator(root)), train, test);
     }
 

@@ -2,15 +2,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Collects the features of batches in one tensor.</summary>
-internal sealed class FeatureCollector(ImageList images) : IDisposable
+/// <summary>Collects the features of batches in one tensor, as vectors of an embedding space.</summary>
+internal sealed class FeatureCollector(ImageList images, EmbeddingSpace space) : IDisposable
 {
     private readonly List<int> rows = new(images.Count);
     private Tensor? features;
 
-    /// <summary>Adds the features [n, D] of the images with these indices.</summary>
-    public void Add(IReadOnlyList<int> indices, Tensor part)
+    /// <summary>Adds the features [n, D] of the images with these indices, as the network gave them.</summary>
+    public void Add(IReadOnlyList<int> indices, Tensor output)
     {
+        using var part = space.Finish(output);
         features ??= empty([images.Count, part.size(1)], part.dtype, part.device).DetachFromDisposeScope();
         using var place = features.narrow(0, rows.Count, indices.Count);
         place.copy_(part);
@@ -18,7 +19,7 @@ internal sealed class FeatureCollector(ImageList images) : IDisposable
     }
 
     /// <summary>The features with identities, cameras and their space. There must be at least one row.</summary>
-    public EmbeddingSet ToSet(EmbeddingSpace space)
+    public EmbeddingSet ToSet()
     {
         using var filled = features!.narrow(0, 0, rows.Count);
         var kept = rows.Count == images.Count ? features.alias() : filled.clone();

@@ -154,7 +154,8 @@ public sealed class ImageLoader
     /// <summary>Extracts the features of all images, in the order of the list, with their identities and cameras.</summary>
     /// <remarks>
     /// It runs without gradient and calls <paramref name="embed"/> on the calling thread. Put the network into evaluation mode first
-    /// (<c>model.eval()</c>). Skipped images have no row: <c>Images.Without(Skipped)</c> is the list whose image i belongs to row i.
+    /// (<c>model.eval()</c>). Features become vectors of <see cref="Space"/>: they have length 1 if it says <c>Normalized</c>
+    /// (<see cref="EmbeddingSpace.Finish(Tensor)"/>). Skipped images have no row: <c>Images.Without(Skipped)</c> is the list whose image i belongs to row i.
     /// </remarks>
     /// <param name="embed">Turns [N, C, H, W] into features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
     /// <see cref="FeatureExtractor.Extract"/>.</param>
@@ -162,8 +163,8 @@ public sealed class ImageLoader
     /// <param name="journal">Stores the features so that a stopped extraction can continue; null for no journal.</param>
     /// <param name="progress">Gets the progress after each batch, on the calling thread; null for no reports.</param>
     /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="ArgumentException"><paramref name="embed"/> is null or did not give [N, D], or <paramref name="batchSize"/> is less
-    /// than 1.</exception>
+    /// <exception cref="ArgumentException"><paramref name="embed"/> is null, did not give [N, D] or gave another D than
+    /// <see cref="Space"/> says, or <paramref name="batchSize"/> is less than 1.</exception>
     /// <exception cref="InvalidOperationException">The list is empty, the features of an image are NaN or infinite, or a step of the
     /// transform threw. The last two messages have the path.</exception>
     /// <exception cref="InvalidDataException">The journal belongs to another extraction.</exception>
@@ -175,7 +176,7 @@ public sealed class ImageLoader
         Guard.AtLeast(batchSize, 1);
         if (Images.Count == 0) throw new InvalidOperationException("The list has no images to extract features from.");
         using var noGrad = no_grad();
-        using var rows = new FeatureCollector(Images);
+        using var rows = new FeatureCollector(Images, Space is null ? Transform.Space : Transform.Space.Agree(Space));
         using var file = journal?.Open(this, batchSize);
         var start = file is null ? 0 : Restore(file, rows);
         foreach (var (batch, end) in Load(WholeList(), start, batchSize, 0, cancellationToken))
@@ -193,7 +194,7 @@ public sealed class ImageLoader
             }
             progress?.Report(new(end, Images.Count));
         }
-        return rows.ToSet(Space is null ? Transform.Space : Transform.Space.Agree(Space));
+        return rows.ToSet();
     }
 
     /// <summary>Takes over the features in the journal. Returns the number of images that are done.</summary>

@@ -107,7 +107,8 @@ public sealed class ImageTransform
     {
         ArgumentNullException.ThrowIfNull(space);
         if (space.Height is not { } height || space.Width is not { } width)
-            throw new ArgumentException($"space must know the height and the width of images, got {space}.", nameof(space));
+            throw new ArgumentException("space must know the height and the width of images, got "
+                + $"{(space.ToString() is { Length: > 0 } known ? known : "an empty space")}.", nameof(space));
         var filter = ResizeFilter.Bilinear;
         if (space.Interpolation is { } name
             && !Enum.GetValues<ResizeFilter>().Any(known => NameOf(filter = known).Equals(name, StringComparison.Ordinal)))

@@ -19,7 +19,12 @@ internal static class RawTensor
 
     /// <summary>Reads a new tensor [count] from the stream. It belongs to no dispose scope. The caller has checked that the stream has the
     /// bytes.</summary>
-    public static Tensor Read(Stream stream, long count, ScalarType type)
+    /// <param name="stream">The stream.</param>
+    /// <param name="count">The number of elements.</param>
+    /// <param name="type">Their type.</param>
+    /// <param name="name">Begins the message of an error.</param>
+    /// <exception cref="InvalidDataException">Bytes of booleans are neither 0 nor 1.</exception>
+    public static Tensor Read(Stream stream, long count, ScalarType type, string name = "A tensor")
     {
         if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException(
             "Weights files are little-endian, so the machine must be too.");
@@ -32,7 +37,7 @@ internal static class RawTensor
                 var bytes = chunk.bytes;
                 stream.ReadExactly(bytes);
                 if (type == ScalarType.Bool && bytes.ContainsAnyExceptInRange((byte)0, (byte)1))
-                    throw new InvalidDataException("A tensor of type bool holds bytes other than 0 and 1.");
+                    throw new InvalidDataException($"{name} is of type bool and holds bytes other than 0 and 1.");
             }
             return result;
         }

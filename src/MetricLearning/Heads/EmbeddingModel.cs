@@ -166,6 +166,9 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
                     throw new InvalidDataException($"Its embedding space is not the expected one: {conflicts}.");
                 space = space.Agree(expected);
             }
+            if (space is { Layer: null or EmbeddingSpace.EmbeddingLayer, Dimension: { } length } && length != EmbeddingDimension)
+                throw new InvalidDataException(
+                    $"Its embedding space has embeddings of {length} numbers, but the model gives {EmbeddingDimension}.");
             using var scope = NewDisposeScope();
             // A classifier of the model is not in the file; all else must be.
             var all = weights.Concat(state_dict().Where(named => WeightNames.IsClassifier(named.Key))).ToDictionary();

@@ -10,6 +10,8 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>Null stands for "not known". <see cref="Agree"/> completes one record with another, and refuses records that contradict each
 /// other.</para>
+/// <para>A network's output is a vector of the space only once it has length 1, if <see cref="Normalized"/> says so.
+/// <see cref="Finish(Tensor)"/> makes vectors of the space of it. What hands out vectors together with a space does that itself.</para>
 /// <para>In the metadata of a safetensors file it is a JSON text under <see cref="MetadataKey"/>. Unknown members of the text are ignored,
 /// so later versions may add members.</para>
 /// <para>Two records are equal if all their members are equal. Lists are compared element by element.</para>
@@ -22,6 +24,10 @@ public sealed record EmbeddingSpace
 
     /// <summary>The value of <see cref="Layer"/> for the embedding that the model gives.</summary>
     public const string EmbeddingLayer = "embedding";
+
+    /// <summary>A vector whose length is as near to 1 as rounding to float32 leaves it has length 1. So finishing twice changes
+    /// nothing.</summary>
+    private const double UnitTolerance = 1e-6;
 
     /// <summary>The program's name of the network, such as <c>osnet_x1_0</c>.</summary>
     public string? Architecture { get; init; }
@@ -60,7 +66,7 @@ public sealed record EmbeddingSpace
         init => field = value is null ? null : [.. value.Select(entry => (float)Guard.Positive(entry, nameof(Deviation)))];
     }
 
-    /// <summary>Whether embeddings are scaled to length 1 before they are compared.</summary>
+    /// <summary>Whether embeddings are scaled to length 1 before they are compared. <see cref="Finish(Tensor)"/> scales them.</summary>
     public bool? Normalized { get; init; }
 
     /// <summary>The distance by which embeddings are compared, such as <c>cosine</c>.</summary>
@@ -69,14 +75,54 @@ public sealed record EmbeddingSpace
     /// <summary>The fingerprint of the weights, as <see cref="FingerprintOf"/> gives it.</summary>
     public string? Fingerprint { get; init; }
 
+    /// <summary>Makes embeddings of this space of the output of its network: scales each row to length 1 if <see cref="Normalized"/> is true,
+    /// and leaves it as it is otherwise. A row that has length 1, or is all zeros, does not change.</summary>
+    /// <param name="output">[N, D], such as <c>model.Embed(images)</c>; the caller keeps it.</param>
+    /// <returns>[N, D], which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The output is not [N, D], not floating point, not finite, or has another D than
+    /// <see cref="Dimension"/>.</exception>
+    public Tensor Finish(Tensor output)
+    {
+        Guard.Matrix(output);
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        CheckWidth(output.size(1), nameof(output));
+        var finite = output.isfinite().all(1);
+        if (!finite.all().item<bool>()) throw new ArgumentException(
+            $"output must be finite, got NaN or infinite numbers in row {finite.to(ScalarType.Int64).argmin().item<long>()}.",
+            nameof(output));
+        if (Normalized != true) return output.alias().MoveToOuterDisposeScope();
+        var rows = output.to(ScalarType.Float64);
+        var lengths = (rows * rows).sum(1, keepdim: true).sqrt();
+        var areDone = lengths.eq(S(0)).logical_or((lengths - S(1)).abs().le(S(UnitTolerance)));
+        return (rows / lengths.masked_fill(areDone, S(1))).to(output.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Makes an embedding of this space of the output of its network for one image. See <see cref="Finish(Tensor)"/>.</summary>
+    /// <param name="output">[D].</param>
+    /// <returns>[D], a new array.</returns>
+    /// <exception cref="ArgumentException">The output is not finite, or has another D than <see cref="Dimension"/>.</exception>
+    public float[] Finish(ReadOnlySpan<float> output)
+    {
+        CheckWidth(output.Length, nameof(output));
+        if (StrayNumber(output) is { } place) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"output must be finite, got {output[place]} at index {place}."), nameof(output));
+        var embedding = output.ToArray();
+        var length = LengthOf(output);
+        if (Normalized == true && length != 0 && Math.Abs(length - 1) > UnitTolerance)
+            for (var i = 0; i < embedding.Length; i++) embedding[i] = (float)(embedding[i] / length);
+        return embedding;
+    }
+
     /// <summary>Computes the SHA-256 of tensors' names, types, shapes and values, in hexadecimal digits. The order of the tensors and their
     /// device do not matter.</summary>
     /// <param name="weights">The tensors by name.</param>
     /// <exception cref="ArgumentNullException">The tensors are null.</exception>
+    /// <exception cref="ArgumentException">A tensor is null or disposed. The message names it.</exception>
     public static string FingerprintOf(IEnumerable<KeyValuePair<string, Tensor>> weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return WeightDigest.Of("", weights);
+        return WeightDigest.Of("", GivenTensors.Checked(weights));
     }
 
     /// <summary>Reads the record of a safetensors file; null if it has none. No tensor is read.</summary>
@@ -169,6 +215,22 @@ public sealed record EmbeddingSpace
         };
     }
 
+    /// <summary>The Euclidean length of a vector.</summary>
+    internal static double LengthOf(ReadOnlySpan<float> vector)
+    {
+        var sum = 0.0;
+        foreach (var number in vector) sum += (double)number * number;
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>The place of the first number that is NaN or infinite; null if there is none.</summary>
+    internal static int? StrayNumber(ReadOnlySpan<float> vector)
+    {
+        for (var i = 0; i < vector.Length; i++)
+            if (!float.IsFinite(vector[i])) return i;
+        return null;
+    }
+
     /// <summary>Requires that two spaces agree in what is known of both.</summary>
     /// <exception cref="ArgumentException">A member differs.</exception>
     internal static void RequireSame(EmbeddingSpace? x, EmbeddingSpace? y, string xName, string yName)
@@ -188,6 +250,12 @@ public sealed record EmbeddingSpace
                           && Text(pair.First.Value) != Text(pair.Second.Value)
                       select $"{pair.First.Name} is {Text(pair.First.Value)} {here} and {Text(pair.Second.Value)} {there}";
         return string.Join("; ", clauses) is { Length: > 0 } conflicts ? conflicts : null;
+    }
+
+    private void CheckWidth(long width, string name)
+    {
+        if (Dimension is { } known && known != width)
+            throw new ArgumentException($"{name} must have {known} numbers per row, as the embedding space says, got {width}.", name);
     }
 
     /// <inheritdoc/>

@@ -31,8 +31,7 @@ internal static partial class ForeignFile
         if (start.Length == 0) return "an empty file, as an interrupted download leaves it: fetch it again";
         foreach (var (signature, what) in signatures)
             if (start.StartsWith(signature)) return what;
-        // The version of the format, then the producer's name or the network.
-        if (start is [0x08, < 0x20, 0x12 or 0x3a, ..]) return "an ONNX file: OnnxFile.LoadWeights of MetricLearning.Onnx reads it";
+        if (IsOnnx(start)) return "an ONNX file: OnnxFile.LoadWeights of MetricLearning.Onnx reads it";
         var text = Encoding.UTF8.GetString(start).TrimStart('\uFEFF', ' ', '\t', '\r', '\n');
         if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal)) return
             $"a Git LFS pointer, which stands for a file{SizeOf(text)} that was not fetched: run 'git lfs pull', or download the file "
@@ -47,6 +46,16 @@ internal static partial class ForeignFile
             ? "a JSON text that is not an index of shards (with a weight_map): read the file of weights next to it" : null;
     }
 
+    /// <summary>Says what a file is that should be an ONNX file; null if it may be one, or is not recognized.</summary>
+    /// <param name="stream">The file.</param>
+    public static string? DescribeUnlessOnnx(Stream stream)
+    {
+        Span<byte> start = stackalloc byte[Sample];
+        stream.Position = 0;
+        start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        return IsOnnx(start) ? null : Describe(start);
+    }
+
     /// <summary>Says what a zip archive with these entries is that torch.save did not write.</summary>
     public static string DescribeArchive(IReadOnlyList<string> entries)
     {
@@ -56,6 +65,9 @@ internal static partial class ForeignFile
             ? $"it is a zip archive with the file {inner} in it: unpack it and read that file"
             : "it is a zip archive without data.pkl, so not one of torch.save";
     }
+
+    // The version of the format, then the producer's name or the network.
+    private static bool IsOnnx(ReadOnlySpan<byte> start) => start is [0x08, < 0x20, 0x12 or 0x3a, ..];
 
     private static string SizeOf(string pointer) => Size().Match(pointer) is { Success: true } match
         ? string.Create(CultureInfo.InvariantCulture, $" of {match.Groups[1].Value} bytes") : "";

@@ -93,15 +93,22 @@ public static class SafeTensors
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
     /// <param name="metadata">Text to store with the tensors; null for none.</param>
-    /// <exception cref="ArgumentException">A name occurs twice or is reserved, or a type has no counterpart in the format.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice or is reserved, a tensor is null or disposed, a type has no counterpart in
+    /// the format, or a text has half of a surrogate pair.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,
         string>? metadata = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
+        var list = GivenTensors.Checked(tensors);
+        foreach (var (key, value) in metadata ?? new Dictionary<string, string>())
+            if (!UnicodeText.IsWhole(key) || !UnicodeText.IsWhole(value ?? throw new ArgumentException(
+                $"metadata must not have null, got it for '{key}'.", nameof(metadata))))
+                throw new ArgumentException("metadata must have no half of a surrogate pair, which UTF-8 cannot hold, got one in "
+                    + $"'{UnicodeText.Shown(key)}'.", nameof(metadata));
         // Widest elements first, as the format's own library does, so that every tensor is aligned.
-        var ordered = tensors.OrderByDescending(t => Size(t)).ThenBy(t => t.Key, StringComparer.Ordinal).ToList();
+        var ordered = list.OrderByDescending(t => Size(t)).ThenBy(t => t.Key, StringComparer.Ordinal).ToList();
         var header = WriteHeader(ordered, metadata);
         AtomicFile.Write(path, stream =>
         {
@@ -275,7 +282,7 @@ public static class SafeTensors
         if (entry.IsUnsigned)
             return new StoredNumbers('u', RawTensor.ElementSize(entry.Type), BigEndian: false).TryRead(stream, entry.Shape, false)
                 ?? throw Invalid($"'{entry.Name}' has unsigned numbers of 64 bits that are larger than int64 holds");
-        using var flat = RawTensor.Read(stream, RawTensor.Count(entry.Shape)!.Value, entry.Type);
+        using var flat = RawTensor.Read(stream, RawTensor.Count(entry.Shape)!.Value, entry.Type, $"The tensor '{entry.Name}'");
         return flat.reshape(entry.Shape);
     }
 

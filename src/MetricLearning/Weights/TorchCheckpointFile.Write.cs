@@ -12,13 +12,14 @@ public static partial class TorchCheckpointFile
     /// Storages are not aligned to 64 bytes, unlike in files of PyTorch.</remarks>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
-    /// <exception cref="ArgumentException">A name occurs twice, or a type has no counterpart in the format.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice or has half of a surrogate pair, a tensor is null or disposed, or a type has
+    /// no counterpart in the format.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
-        var list = tensors.ToList();
+        var list = GivenTensors.Checked(tensors);
         var index = Index(list);
         AtomicFile.Write(path, stream =>
         {

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 
 namespace MetricLearning;
 
@@ -32,9 +31,9 @@ internal static class TrainingModules
     {
         try
         {
-            return [.. JsonNode.Parse(metadata.GetValueOrDefault(StateKey) ?? "")![ModulesKey]!.AsArray().Select(name => (string)name!)];
+            return [.. JsonMembers.Root(metadata.GetValueOrDefault(StateKey) ?? "").Entries(ModulesKey).Select(name => (string)name!)];
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException or NullReferenceException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
             throw new InvalidDataException("It says that it is a training checkpoint, but it does not say which modules it has.", e);
         }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using MathNet.Numerics.Distributions;
 
 namespace MetricLearning.Search.Tests;
@@ -39,6 +40,28 @@ public class MatchDecisionTests
         var pairs = Draw(2000, 20_000, seed: 1).ToList();
         Assert.Equal(20, pairs.Count(pair => !pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.Match));
         Assert.Equal(20, pairs.Count(pair => pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.NoMatch));
+    }
+
+    /// <summary>The thresholds of well separated pairs have changed places. Between them the probability decides, and both rates
+    /// hold.</summary>
+    [Theory, InlineData(true), InlineData(false)]
+    public void BetweenThresholdsThatHaveChangedPlaces_TheProbabilityDecides(bool largerIsNearer)
+    {
+        var random = new Random(9);
+        var sign = largerIsNearer ? 1 : -1;
+        List<LabelledPair> pairs = [
+            .. Enumerable.Range(0, 2000).Select(_ => new LabelledPair(sign * Normal.Sample(random, 0.9, 0.05), true)),
+            .. Enumerable.Range(0, 10_000).Select(_ => new LabelledPair(sign * Normal.Sample(random, 0.1, 0.1), false))];
+        var decision = MatchDecision.Calibrate(pairs, largerIsNearer: largerIsNearer);
+        Assert.True(sign * decision.MatchThreshold < sign * decision.NoMatchThreshold);
+        for (var score = -0.5; score < 1.5; score += 0.001)
+        {
+            var verdict = decision.Decide(sign * score);
+            Assert.Equal(verdict.Probability >= 0.5 ? MatchAnswer.Match : MatchAnswer.NoMatch, verdict.Answer);
+            Assert.Equal(verdict.Answer, decision.Decide(sign * score, prior: 0.001).Answer);
+        }
+        Assert.InRange(pairs.Count(pair => !pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.Match), 0, 10);
+        Assert.InRange(pairs.Count(pair => pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.NoMatch), 0, 20);
     }
 
     /// <summary>Among new pairs with a probability of about p, the share of same pairs is about p.</summary>
@@ -89,6 +112,13 @@ public class MatchDecisionTests
         for (var score = -1.0; score < 1; score += 0.01) Assert.Equal(decision.Decide(score), read.Decide(score));
         foreach (var damaged in new[] { "", "{}", "[1]", decision.ToJson().Replace("match", "x", StringComparison.Ordinal) })
             Assert.Throws<InvalidDataException>(() => MatchDecision.Parse(damaged));
+        foreach (var name in JsonNode.Parse(decision.ToJson())!.AsObject().Select(member => member.Key))
+        {
+            var json = JsonNode.Parse(decision.ToJson())!.AsObject();
+            json[name] = null;
+            Assert.Contains($"'{name}'", Assert.Throws<InvalidDataException>(() => MatchDecision.Parse(json.ToJsonString())).Message,
+                StringComparison.Ordinal);
+        }
     }
 
     [Theory]

@@ -47,6 +47,38 @@ public class ImageEmbedderTests
     }
 
     [Fact]
+    public async Task Embeddings_AreVectorsOfTheSpace()
+    {
+        var normal = new ImageEmbedder((_, _) => Task.FromResult(new float[] { 3, 0, 4 }), new() { Normalized = true });
+        var made = await normal.GenerateAsync([Image(1, 0, 0)], cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal([0.6f, 0, 0.8f], made[0].Vector.ToArray());
+    }
+
+    [Theory, InlineData(float.NaN, 3, "NaN"), InlineData(float.PositiveInfinity, 3, "index 2"), InlineData(1, 2, "must have 3")]
+    public async Task AnEmbeddingThatIsNotOneOfTheSpace_NamesItsImage(float last, int length, string part)
+    {
+        var odd = new ImageEmbedder((image, _) => Task.FromResult(image.Span[0] == 2 ? [.. new float[length - 1], last] : new float[] { 1, 2, 3 }),
+            new() { Dimension = 3 });
+        var thrown = await Assert.ThrowsAsync<InvalidOperationException>(() => odd.GenerateAsync([Image(1, 0, 0), Image(2, 0, 0)]));
+        Assert.StartsWith("image 2 of 2: ", thrown.Message, StringComparison.Ordinal);
+        Assert.Contains(part, thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ABadImageInABatch_NamesItsRecord()
+    {
+        var picky = new ImageEmbedder((image, _) => image.Span[0] == 2 ? throw new InvalidDataException("This is not an image.")
+            : Task.FromResult(new float[] { 1, 2, 3 }));
+        using var store = new MemoryVectorStore { EmbeddingGenerator = picky };
+        var pictures = store.GetCollection<int, Picture>("pictures");
+        await pictures.EnsureCollectionExistsAsync(TestContext.Current.CancellationToken);
+        var thrown = await Assert.ThrowsAsync<InvalidDataException>(() => pictures.UpsertAsync(
+            [new Picture { Id = 7, Image = Image(1, 0, 0) }, new Picture { Id = 8, Image = Image(2, 0, 0) }]));
+        Assert.Equal("'Image' of the record 8: This is not an image.", thrown.Message);
+        Assert.Null(await pictures.GetAsync(7, cancellationToken: TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task AFileThatIsNotAnImage_IsRefused()
     {
         var text = new DataContent(new byte[] { 1, 2, 3 }, "text/plain");

@@ -51,6 +51,27 @@ public sealed class SearchOverTests : IAsyncLifetime
         Assert.Equal(PlainSearch.Nearest(metric, Thing.Queries[0], left, 400), found.Select(hit => (hit.Key, hit.Score)));
     }
 
+    /// <summary>Our own collections say their metric. Searches take it, and refuse another.</summary>
+    [Theory, InlineData(null, SearchMetric.Cosine), InlineData(DistanceFunction.DotProductSimilarity, SearchMetric.Dot),
+        InlineData(DistanceFunction.EuclideanDistance, SearchMetric.Euclidean),
+        InlineData(DistanceFunction.EuclideanSquaredDistance, SearchMetric.Euclidean)]
+    public async Task TheMetric_IsThatOfTheCollection(string? distance, SearchMetric metric)
+    {
+        var collection = store.GetCollection<int, Thing>("by " + distance, ByDistance(distance));
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Thing.All);
+        var search = Over(collection);
+        Assert.Equal(metric, search.Metric);
+        Assert.Equal(PlainSearch.Nearest(metric, Thing.Queries[0], Thing.All.Select(thing => (thing.Id, thing.Vector.ToArray())), 9),
+            (await search.SearchAsync(Thing.Queries[0], 9)).Select(hit => (hit.Key, hit.Score)));
+        var other = search with { Metric = metric == SearchMetric.Dot ? SearchMetric.Cosine : SearchMetric.Dot };
+        var thrown = await Assert.ThrowsAsync<InvalidOperationException>(() => other.SearchAsync(Thing.Queries[0], 9));
+        Assert.Contains($"compares by {metric}", thrown.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => other.MeasureRecallAsync([Thing.Queries[0]], 1));
+        if (metric != SearchMetric.Cosine) Assert.Throws<ArgumentException>(
+            () => ExactSearch.Over([collection, things], thing => thing.Id, thing => thing.Vector));
+    }
+
     /// <summary>A protocol removes so many candidates that the search must ask for more.</summary>
     [Fact]
     public async Task AProtocol_IsAppliedAndMoreCandidatesAreAskedFor()
@@ -141,6 +162,7 @@ public sealed class SearchOverTests : IAsyncLifetime
         Assert.True(part.Recall.Low < expected && expected < part.Recall.High);
         var few = await Over(rough).MeasureRecallAsync(queries, 10, sample: 7, seed: 3, filter: thing => thing.Camera == 1);
         Assert.Equal((7, 100L), (few.Queries, few.Records));
+        Assert.Equal(30, (await Over(rough).MeasureRecallAsync(queries, 10, sample: 200)).Queries);
         Assert.Contains("recall@10", part.ToString(), StringComparison.Ordinal);
         var given = await Over(rough).MeasureRecallAsync(queries, 10, gallery: Thing.All.Take(50).ToAsyncEnumerable());
         Assert.Equal(50, given.Records);
@@ -155,7 +177,7 @@ public sealed class SearchOverTests : IAsyncLifetime
         await Assert.ThrowsAsync<ArgumentException>(() => search.SearchAsync(new float[8], 1));
         await Assert.ThrowsAsync<ArgumentException>(() => search.SearchAsync(new float[] { float.NaN, 1 }, 1));
         await Assert.ThrowsAsync<ArgumentException>(() => search.MeasureRecallAsync([], 1));
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => search.MeasureRecallAsync([Thing.Queries[0]], 1, sample: 2));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => search.MeasureRecallAsync([Thing.Queries[0]], 1, sample: 0));
         Assert.Throws<ArgumentException>(() => ExactSearch.Over(Array.Empty<VectorStoreCollection<int, Thing>>(), thing => thing.Id,
             thing => thing.Vector));
         var blind = ExactSearch.Over(rough, thing => thing.Id, _ => ReadOnlyMemory<float>.Empty);
@@ -165,6 +187,15 @@ public sealed class SearchOverTests : IAsyncLifetime
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => search.SearchAsync(Thing.Queries[0], 1, null, stop.Token));
     }
+
+    private static VectorStoreCollectionDefinition ByDistance(string? distance) => new()
+    {
+        Properties = [new VectorStoreKeyProperty(nameof(Thing.Id), typeof(int)),
+            new VectorStoreVectorProperty(nameof(Thing.Vector), typeof(ReadOnlyMemory<float>), Thing.Queries[0].Length)
+            {
+                DistanceFunction = distance,
+            }],
+    };
 
     private static ExactSearch<int, Thing> Over(VectorStoreCollection<int, Thing> collection) =>
         ExactSearch.Over(collection, thing => thing.Id, thing => thing.Vector) with { Labels = thing => thing.Labels };

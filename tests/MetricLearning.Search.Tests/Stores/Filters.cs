@@ -32,6 +32,13 @@ internal static class Filters
         (r => r.Group == second, r => r.Group == second),
         (r => r.Since == spring, r => r.Since == spring),
         (r => r.Price == 0, r => r.Price == 0),
+        // Nullable properties
+        (r => r.Count.HasValue, r => r.Count is not null),
+        (r => !r.Count.HasValue, r => r.Count is null),
+        (r => r.Count.HasValue == false, r => r.Count is null),
+        (r => r.Count!.Value == 10_000_000_000L, r => r.Count == 10_000_000_000L),
+        (r => r.Count.HasValue && r.Count.Value > 50_000_000_000L, r => r.Count > 50_000_000_000L),
+        (r => !(r.Count!.Value < 50_000_000_000L), r => !(r.Count < 50_000_000_000L)),
         // Comparison
         (r => r.Size > 0, r => r.Size > 0),
         (r => r.Size >= 0, r => r.Size >= 0),
@@ -81,7 +88,7 @@ internal static class Filters
     public static IReadOnlyList<(Expression<Func<Item, bool>> Filter, string Named)> Refused { get; } =
     [
         (r => r.Name!.StartsWith("item"), "StartsWith"),
-        (r => r.Name!.Contains("tem"), "Contains"),
+        (r => r.Name!.Contains("tem"), "Contains and Any of a list; a text has neither"),
         (r => r.Name!.Length > 3, "MemberAccess"),
         (r => r.Size + 1 > 2, "Add"),
         (r => r.Size % 2 == 0, "Modulo"),

@@ -136,6 +136,50 @@ public abstract class StoreConformance : IDisposable
         await items.UpsertAsync(Array.Empty<Item>());
     }
 
+    /// <summary>UTF-8 has no half of a surrogate pair. A store that replaced it by U+FFFD would take two keys for one.</summary>
+    [Fact]
+    public async Task HalfOfASurrogatePair_IsRefusedByName()
+    {
+        const string half = "a\ud800b", replaced = "a\uFFFDb";
+        Assert.ThrowsAny<ArgumentException>(() => Store.GetCollection<int, Item>(half));
+        var keyed = Store.GetCollection<string, Keyed<string>>("texts");
+        await keyed.EnsureCollectionExistsAsync();
+        await keyed.UpsertAsync(new Keyed<string> { Key = replaced, Vector = [1, 2] });
+        var thrown = await Assert.ThrowsAsync<ArgumentException>(() => keyed.UpsertAsync(
+            [new Keyed<string> { Key = "fine", Vector = [1, 2] }, new Keyed<string> { Key = half, Vector = [1, 2] }]));
+        Assert.Contains("Key", thrown.Message, StringComparison.Ordinal);
+        Assert.Contains("a\\ud800b", thrown.Message, StringComparison.Ordinal);
+        Assert.Null(await keyed.GetAsync("fine"));
+        Assert.Null(await keyed.GetAsync(half));
+        Assert.Empty(await keyed.GetAsync([half]).ToListAsync());
+        await keyed.DeleteAsync(half);
+        Assert.NotNull(await keyed.GetAsync(replaced));
+
+        var items = await FilledAsync();
+        foreach (var bad in new[] { new Item { Id = 1, Name = half, Vector = query }, new Item { Id = 1, Tags = ["x", half], Vector = query } })
+        {
+            thrown = await Assert.ThrowsAsync<ArgumentException>(() => items.UpsertAsync(bad));
+            Assert.Contains("the record 1", thrown.Message, StringComparison.Ordinal);
+        }
+        Same(Item.All[1], await items.GetAsync(1), withVectors: false);
+        Assert.Empty(await items.GetAsync(item => item.Name == half, 10).ToListAsync());
+    }
+
+    [Fact]
+    public async Task ADisposedStore_AndItsCollections_Throw()
+    {
+        var items = await FilledAsync();
+        Store.Dispose();
+        Store.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => items.UpsertAsync(Item.All[0]));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => items.GetAsync(1));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => items.DeleteAsync(1));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => items.EnsureCollectionExistsAsync());
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await items.SearchAsync(query, 1, ByVector()).ToListAsync());
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => Store.CollectionExistsAsync("items"));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await Store.ListCollectionNamesAsync().ToListAsync());
+    }
+
     // Search
 
     [Fact]

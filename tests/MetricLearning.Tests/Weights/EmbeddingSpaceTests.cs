@@ -75,6 +75,27 @@ public sealed class InferenceFileTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     [Fact]
+    public void Finish_MakesVectorsOfTheSpace()
+    {
+        using var scope = NewDisposeScope();
+        var output = tensor(new float[] { 3, 4, 0, 0, 0.6f, 0.8f, 3e30f, 4e30f }).reshape(4, 2);
+        var normal = new EmbeddingSpace { Normalized = true, Dimension = 2 };
+        float[] expected = [0.6f, 0.8f, 0, 0, 0.6f, 0.8f, 0.6f, 0.8f];
+        var finished = normal.Finish(output);
+        Assert.Equal(expected, finished.data<float>().ToArray());
+        Assert.Equal(expected, normal.Finish(finished).data<float>().ToArray());
+        for (var i = 0; i < 4; i++) Assert.Equal(expected[(2 * i)..(2 * i + 2)], normal.Finish(output[i].data<float>().ToArray()));
+        Assert.True(output.Equals(new EmbeddingSpace().Finish(output)));
+        Assert.Equal(ScalarType.Float16, normal.Finish(rand(2, 2).to(ScalarType.Float16)).dtype);
+
+        Assert.Contains("must have 2", Assert.Throws<ArgumentException>("output", () => normal.Finish(rand(2, 3))).Message);
+        Assert.Throws<ArgumentException>("output", () => normal.Finish(new float[3]));
+        Assert.Contains("in row 1", Assert.Throws<ArgumentException>("output",
+            () => normal.Finish(tensor(new[] { 1, 2, 3, float.NaN }).reshape(2, 2))).Message);
+        Assert.Contains("index 1", Assert.Throws<ArgumentException>("output", () => normal.Finish([1, float.NaN])).Message);
+    }
+
+    [Fact]
     public void SavedForInference_ItKnowsWhatItsEmbeddingsAre()
     {
         using var scope = NewDisposeScope();
@@ -127,6 +148,14 @@ public sealed class InferenceFileTests : IDisposable
         Assert.StartsWith($"{FilePath}: It has no embedding space",
             Assert.Throws<InvalidDataException>(() => served.LoadForInference(FilePath)).Message);
         Assert.Null(EmbeddingSpace.Read(FilePath));
+
+        var weights = model.state_dict();
+        SafeTensors.Write(FilePath, weights, new Dictionary<string, string>
+        {
+            [EmbeddingSpace.MetadataKey] = (asked with { Dimension = 64, Fingerprint = EmbeddingSpace.FingerprintOf(weights) }).ToJson(),
+        });
+        Assert.Equal($"{FilePath}: Its embedding space has embeddings of 64 numbers, but the model gives 128.",
+            Assert.Throws<InvalidDataException>(() => served.LoadForInference(FilePath)).Message);
 
         using var another = new EmbeddingModel(OSNet.X025());
         another.SaveForInference(FilePath, asked);

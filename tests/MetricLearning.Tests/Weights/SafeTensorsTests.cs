@@ -56,6 +56,31 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
+    public void Write_RefusesByName()
+    {
+        using var scope = NewDisposeScope();
+        var gone = rand(2);
+        gone.Dispose();
+        foreach (var (name, tensor, part) in new (string?, Tensor?, string)[]
+        {
+            ("a", null, "null for 'a'"), ("a", gone, "a disposed one for 'a'"), ("a\ud800", rand(2), @"'a\ud800'"), (null, rand(2), "got null"),
+        })
+        {
+            KeyValuePair<string, Tensor>[] tensors = [new("fine", rand(1)), new(name!, tensor!)];
+            foreach (var write in new Action[]
+            {
+                () => SafeTensors.Write(FilePath, tensors), () => TorchCheckpointFile.Write(FilePath, tensors),
+                () => EmbeddingSpace.FingerprintOf(tensors),
+            })
+                Assert.Contains(part, Assert.Throws<ArgumentException>("tensors", write).Message, StringComparison.Ordinal);
+        }
+        foreach (var (key, value) in new[] { ("\ud800", "x"), ("x", "\ud800"), ("x", null!) })
+            Assert.Throws<ArgumentException>("metadata",
+                () => SafeTensors.Write(FilePath, [new("fine", rand(1))], new Dictionary<string, string> { [key] = value }));
+        Assert.Empty(Directory.GetFiles(folder));
+    }
+
+    [Fact]
     public void Write_ThatFails_LeavesTheOldFile()
     {
         using var scope = NewDisposeScope();

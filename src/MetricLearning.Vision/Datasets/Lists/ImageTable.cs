@@ -18,7 +18,7 @@ internal sealed class ImageTable
         CheckExists(path);
         ImageTable? table = null;
         foreach (var (line, fields) in CsvRows.Read(path))
-            if (table is null) table = new ImageTable(path, fields);
+            if (table is null) table = new ImageTable(path, Different(path, fields));
             else if (fields.Length == table.header.Length) table.rows.Add(new(line, fields));
             else throw table.Fault(line, $": {table.header.Length} fields expected, got {fields.Length}.");
         return table ?? new ImageTable(path, []);
@@ -57,12 +57,25 @@ internal sealed class ImageTable
         ArgumentNullException.ThrowIfNull(imageFolder);
         var (file, pid, part) = (Required("file"), Required("pid"), split is null ? -1 : Required("split"));
         var (cam, track) = (Array.IndexOf(header, "cam"), Array.IndexOf(header, "track"));
+        if (split is not null && !rows.Exists(row => row.Fields[part] == split))
+            throw new InvalidDataException($"{path} has no images of split {MessageText.Excerpt(split)}, only of "
+                + $"{MessageText.Some<string>([.. rows.Select(row => row.Fields[part]).Distinct()])}.");
         var samples = rows.Where(row => split is null || row.Fields[part] == split)
             .Select(row => new ImageSample(Path.Combine(imageFolder, Name(row, file)),
                 Whole(row, file, pid, ImageSample.LeastIdentity), Whole(row, file, cam, 0), Whole(row, file, track, 0)))
             .OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
+        foreach (var same in samples.GroupBy(sample => sample.Path, StringComparer.Ordinal))
+            if (same.Select(sample => sample.Identity).Distinct().Order().ToArray() is { Length: > 1 } identities)
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                    $"{path} has {MessageText.Excerpt(same.Key)} with the identities {identities[0]} and {identities[1]}: an image shows one."));
         return samples.Length > 0 ? new(samples, hasCameras: cam >= 0, countsFromZero)
-            : throw new InvalidDataException($"{path} has no images{(split is null ? "" : $" of split {split}")}.");
+            : throw new InvalidDataException($"{path} has no images.");
+    }
+
+    private static string[] Different(string path, string[] header)
+    {
+        var twice = header.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1)?.Key;
+        return twice is null ? header : throw new InvalidDataException($"{path} has the column {MessageText.Excerpt(twice)} twice.");
     }
 
     private string Name(Row row, int file) =>
@@ -82,8 +95,8 @@ internal sealed class ImageTable
     private int Required(string name)
     {
         var column = Array.IndexOf(header, name);
-        return column >= 0 ? column : throw new InvalidDataException(
-            $"{path} has no column {name}, only {MessageText.Some(header)}.");
+        return column >= 0 ? column : throw new InvalidDataException(header.Length > 0
+            ? $"{path} has no column {name}, only {MessageText.Some(header)}." : $"{path} is empty: it must list images.");
     }
 
     private InvalidDataException Fault(int line, string what) => new(string.Create(CultureInfo.InvariantCulture,

@@ -156,11 +156,15 @@ public sealed class ImageListTests : IDisposable
         var list = ImageList.FromCsv(csv, "images", "test");
         Assert.Equal([new(Path.Combine("images", "a, 1.jpg"), 7, 1), new(Path.Combine("images", "b.jpg"), 7, 2)], list);
         Assert.Equal(3, ImageList.FromCsv(csv, "images").Count);
-        Expect.Error<InvalidDataException>("has no images of split dev.", () => ImageList.FromCsv(csv, "images", "dev"));
+        Expect.Error<InvalidDataException>("has no images of split dev, only of test, train.", () => ImageList.FromCsv(csv, "images", "dev"));
     }
 
     [Theory]
     [InlineData("file,cam\na.jpg,1\n", "has no column pid, only file, cam.")]
+    [InlineData("", " is empty: it must list images.")]
+    [InlineData("file,pid\n", " has no images.")]
+    [InlineData("file,pid,file\na.jpg,1,b.jpg\n", " has the column file twice.")]
+    [InlineData("file,pid\na.jpg,1\nb.jpg,2\na.jpg,3\n", "a.jpg with the identities 1 and 3: an image shows one.")]
     [InlineData("file,pid\na.jpg,seven\n", ": pid of a.jpg must be a whole number, got \"seven\".")]
     [InlineData("file,pid\na.jpg\n", "2 fields expected, got 1.")]
     [InlineData("file,pid\n\"a.jpg,1\n", ", line 2 does not parse: \"a.jpg,1")]
@@ -247,7 +251,7 @@ public sealed class ImageListTests : IDisposable
         Expect.Error<InvalidDataException>($"{file}, line 1: file must name an image, got nothing.",
             () => ImageList.FromJsonLines(file, "p"));
         File.WriteAllText(file, "");
-        Expect.Error<InvalidDataException>("has no column file", () => ImageList.FromJsonLines(file, "p"));
+        Expect.Error<InvalidDataException>($"{file} is empty", () => ImageList.FromJsonLines(file, "p"));
     }
 
     [Fact]
