@@ -80,7 +80,7 @@ public sealed class SpaceVectorsTests : IDisposable
     {
         var transform = ImageTransform.ForEvaluation(Side, Side);
         using var model = Networks.Lived(Network());
-        using (no_grad()) model.get_parameter("neck.bn.weight").fill_(float.NaN);
+        using (no_grad()) model.get_parameter("neck.bn.weight")!.fill_(float.NaN);
         var path = Path.Combine(folder, "nan.onnx");
         OnnxFile.Export(model, path, new() { Space = transform.Space with { Normalized = true } });
         using var onnx = new OnnxEmbedder(path);

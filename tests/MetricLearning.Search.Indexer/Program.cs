@@ -5,7 +5,7 @@ using MetricLearning.Search.Indexer;
 // Writes batches of records to a store until it is killed, and prints a line after each call. Arguments: the file, the records of a batch,
 // the width of vectors, and optionally "search". With "search" it searches after each call, so that it also packs rows. Two other forms are
 // for the tests of a full disk: "full FOLDER" and "room FOLDER RECORDS". "open FILE" opens a file and prints why the store refused it. It
-// fails if the store accepted it.
+// fails if the store accepted it. "look FILE" searches a gallery of the tests that it cannot write to.
 if (args is ["full", var small]) return await FullDiskTrial.FillAsync(small);
 if (args is ["room", var larger, var count]) return await FullDiskTrial.GoOnAsync(larger, int.Parse(count, null));
 if (args is ["open", var refused])
@@ -21,6 +21,7 @@ if (args is ["open", var refused])
         return 0;
     }
 }
+if (args is ["look", var fixedFile]) return await ReadOnlyTrial.LookAsync(fixedFile);
 var (size, width) = (int.Parse(args[1], null), int.Parse(args[2], null));
 using var store = new SqliteVectorStore(args[0]);
 var records = store.GetDynamicCollection("records", new VectorStoreCollectionDefinition

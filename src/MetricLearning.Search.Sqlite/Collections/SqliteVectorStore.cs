@@ -21,6 +21,8 @@ namespace MetricLearning.Search;
 /// <para>Processes: one process writes at a time, and others wait up to a minute for it. Any number of processes read meanwhile. Each call
 /// sees all changes that were made before it. The file must be on a local disk, because SQLite's locks do not work on most network
 /// drives.</para>
+/// <para>Read-only: if the program cannot write to the folder, the file is opened for reading alone, as a file that nobody changes. All
+/// stores that wrote to it must be closed, so that it has all records. Writing throws.</para>
 /// <para>A disposed store and its collections throw an <see cref="ObjectDisposedException"/>; other stores of the same file stay
 /// open.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
