@@ -73,6 +73,7 @@ public sealed class ExportRefusalTests : IDisposable
         Assert.Throws<ArgumentException>(() => new OnnxOptions { Outputs = [] });
         Assert.Throws<ArgumentException>(() => new OnnxOptions { Outputs = ["a", "a"] });
         Assert.Throws<ArgumentException>(() => new OnnxOptions { ClassNames = [null!] });
+        Assert.Throws<ArgumentException>(() => new OnnxOptions { ClassNames = ["a\ud800"] });
         Assert.Throws<ArgumentNullException>(() => new OnnxOptions { Space = null! });
     }
 

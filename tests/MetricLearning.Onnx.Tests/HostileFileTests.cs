@@ -60,8 +60,9 @@ public sealed class HostileFileTests : IDisposable
         Refused(File(new ProtoMessage().Add(1, 1).Add(2, 1).Add(8, "w").Add(14, 1)), "in another file");
 
     [Fact]
-    public void BytesThatAreNoBooleans_NameTheirTensor() => Refused(
-        File(new ProtoMessage().Add(1, 1).Add(2, 9).Add(8, "w").Add(9, 1, stream => stream.WriteByte(7))), "The tensor 'w' is of type bool");
+    public void BytesThatAreNoBooleans_NameTheirTensor() =>
+        Refused(File(new ProtoMessage().Add(1, 1).Add(2, 9).Add(8, "w").Add(9, 1, stream => stream.WriteByte(7))),
+            "The tensor 'w' is of type bool");
 
     /// <summary>Protobuf lets a writer store repeated numbers one by one, or in several packed parts. ONNX Runtime reads both.</summary>
     [Theory, InlineData(false), InlineData(true)]

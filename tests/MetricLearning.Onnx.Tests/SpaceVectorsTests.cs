@@ -91,8 +91,8 @@ public sealed class SpaceVectorsTests : IDisposable
         Assert.StartsWith($"image 1 of 1: {path}: ", thrown.Message, StringComparison.Ordinal);
         using var scope = NewDisposeScope();
         Assert.Throws<ArgumentException>("output", () => onnx.Space.Finish(model.Embed(transform.Read(Picture()))));
-        Assert.Throws<InvalidOperationException>(() => new ImageLoader(new ImageList([ImageSample.FromBytes("picture", Picture())]), transform)
-            .Extract(model.Embed));
+        var images = new ImageList([ImageSample.FromBytes("picture", Picture())]);
+        Assert.Throws<InvalidOperationException>(() => new ImageLoader(images, transform).Extract(model.Embed));
     }
 
     private static EmbeddingModel Network() => new(new ConvNet4(imageChannels: 3), neck: new BNNeck(64));

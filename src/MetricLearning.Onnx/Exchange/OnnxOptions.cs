@@ -35,11 +35,15 @@ public sealed record OnnxOptions
     }
 
     /// <summary>The names of the classes, in the order of the class scores; they are written into the file. Null for none.</summary>
-    /// <exception cref="ArgumentException">A name is null.</exception>
+    /// <exception cref="ArgumentException">A name is null or has half of a surrogate pair.</exception>
     public IReadOnlyList<string>? ClassNames
     {
         get;
-        init => field = value is null ? null : !value.Contains(null!) ? [.. value]
-            : throw new ArgumentException($"{nameof(ClassNames)} must be names, got null among them.", nameof(ClassNames));
+        init => field = value is null ? null : value.Contains(null!)
+            ? throw new ArgumentException($"{nameof(ClassNames)} must be names, got null among them.", nameof(ClassNames))
+            : value.FirstOrDefault(name => !UnicodeText.IsWhole(name)) is { } half ? throw new ArgumentException(
+                $"{nameof(ClassNames)} must have no half of a surrogate pair, which UTF-8 cannot hold, got '{UnicodeText.Shown(half)}'.",
+                nameof(ClassNames))
+            : [.. value];
     }
 }

@@ -44,7 +44,8 @@ internal sealed class OnnxTensor
         var length = Bytes.Sum(part => part.Length);
         if (length % size != 0 || length / size != count)
             throw new InvalidDataException($"The tensor '{Name}' {Text()} of {type} has {length} bytes.");
-        using var flat = RawTensor.Read(Bytes.Count == 1 ? At(stream, Bytes[0]) : Joined(stream, length), count, type, $"The tensor '{Name}'");
+        var source = Bytes.Count == 1 ? At(stream, Bytes[0]) : Joined(stream, length);
+        using var flat = RawTensor.Read(source, count, type, $"The tensor '{Name}'");
         return flat.reshape([.. Shape]).DetachFromDisposeScope();
     }
 

@@ -130,7 +130,8 @@ public sealed class PostgresVectorStore : VectorStore
         VectorStoreCollectionDefinition definition)
     {
         ArgumentNullException.ThrowIfNull(definition);
-        return new(Checked(name), new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator, EmbeddingSpace), this);
+        return new(Checked(name),
+            new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator, EmbeddingSpace), this);
     }
 
     /// <inheritdoc/>

@@ -136,10 +136,9 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
         switch (node)
         {
             case ParameterExpression parameter when elements.TryGetValue(parameter, out var element): return element;
-            case MemberExpression { Member.Name: "HasValue", Expression: { } value } when Nullable.GetUnderlyingType(value.Type) is not null:
-                return new SqlValue($"({Operand(value).Sql} IS NOT NULL)", typeof(bool));
-            case MemberExpression { Member.Name: "Value", Expression: { } value } when Nullable.GetUnderlyingType(value.Type) is not null:
-                return Operand(value);
+            case MemberExpression { Expression: { } value } member when Nullable.GetUnderlyingType(value.Type) is not null:
+                return member.Member.Name == "Value" ? Operand(value)
+                    : new SqlValue($"({Operand(value).Sql} IS NOT NULL)", typeof(bool));      // HasValue; no other member is accepted
             case MemberExpression member: return Column(member.Member.Name);
             case MethodCallExpression { Method.Name: "get_Item" } entry: return Column((string)Value(entry.Arguments[0])!);
             case UnaryExpression { NodeType: ExpressionType.Convert } cast: return Converted(cast);

@@ -68,8 +68,8 @@ internal sealed class Database
     /// writable.</summary>
     private static string Unchanging(string path) => new Uri(path).AbsoluteUri + "?immutable=1";
 
-    /// <summary>Whether SQLite cannot open the file because the folder cannot be written to, and the file alone has all records: no log lies
-    /// next to it.</summary>
+    /// <summary>Whether SQLite cannot open the file because the folder cannot be written to, and the file alone has all records: no log
+    /// lies next to it.</summary>
     private bool CannotWrite()
     {
         if (!File.Exists(Path) || new FileInfo(Path + "-wal") is { Exists: true, Length: > 0 }) return false;
@@ -79,9 +79,9 @@ internal sealed class Database
             Scalar(opened, "PRAGMA user_version");
             return false;
         }
-        catch (SqliteException e) when (e.SqliteErrorCode is ReadOnly or CannotOpen)
+        catch (SqliteException e)
         {
-            return true;
+            return e.SqliteErrorCode is ReadOnly or CannotOpen;
         }
     }
 

@@ -30,8 +30,8 @@ public static class ExactSearch
     /// <param name="key">Returns the key of a record.</param>
     /// <param name="vector">Returns the vector of a record.</param>
     /// <exception cref="ArgumentNullException">An argument, or a collection, is null.</exception>
-    /// <exception cref="ArgumentException">There is no collection, the key type has no default order, or the collections compare by different
-    /// metrics.</exception>
+    /// <exception cref="ArgumentException">There is no collection, the key type has no default order, or the collections compare by
+    /// different metrics.</exception>
     public static ExactSearch<TKey, TRecord> Over<TKey, TRecord>(IEnumerable<VectorStoreCollection<TKey, TRecord>> collections,
         Func<TRecord, TKey> key, Func<TRecord, ReadOnlyMemory<float>> vector) where TKey : notnull where TRecord : class
     {

@@ -126,8 +126,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         if (options.Reranking is not null && Metric == SearchMetric.Dot)
             throw new ArgumentException("options must not re-rank dot products, because they are not distances.", nameof(options));
         if (stored is { } theirs && theirs != Metric)
-            throw new InvalidOperationException($"Metric is {Metric}, but the collection '{collections[0].Name}' compares by {theirs}: leave "
-                + "Metric out, or give the vector property another distance function.");
+            throw new InvalidOperationException($"Metric is {Metric}, but the collection '{collections[0].Name}' compares by {theirs}: "
+                + "leave Metric out, or give the vector property another distance function.");
         for (var i = 0; i < given.Length; i++) CheckVector(given[i].Vector, given[0].Vector.Length, nameof(queries), $"query {i}");
         var rule = options.Protocol is { } protocol ? new ProtocolRule(protocol, given) : null;
         var found = new ExactHit<TKey, TRecord>[given.Length][];
@@ -182,7 +182,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         if (queries.Count == 0) throw new ArgumentException("queries must have at least one query, got none.", nameof(queries));
         if (sample is { } drawn) Guard.AtLeast(drawn, 1, nameof(sample));
         Guard.Between(confidence, 0, 1);
-        SearchQuery[] asked = [.. Drawn(queries, Math.Min(sample ?? queries.Count, queries.Count), seed).Select(query => new SearchQuery(query))];
+        var count = Math.Min(sample ?? queries.Count, queries.Count);
+        SearchQuery[] asked = [.. Drawn(queries, count, seed).Select(query => new SearchQuery(query))];
         var found = await SearchAsync(asked, k, new ExactSearchOptions<TRecord> { Filter = filter }, cancellationToken)
             .ConfigureAwait(false);
         var nearest = Array.ConvertAll(asked, query => new NearestKeys<TKey>(Metric, query.Vector, k, order));
@@ -210,7 +211,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         {
             0 => null,
             1 => all[0],
-            _ => throw new ArgumentException($"collections must compare by one metric, got {string.Join(" and ", all)}.", nameof(collections)),
+            _ => throw new ArgumentException($"collections must compare by one metric, got {string.Join(" and ", all)}."),
         };
     }
 

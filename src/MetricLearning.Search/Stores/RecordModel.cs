@@ -42,8 +42,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         values = [.. model.Properties.Except(Vectors)];
         if (space?.Dimension is { } dimension && Vectors.Length > 0 && !Array.Exists(Vectors, vector => vector.Dimensions == dimension))
             throw new ArgumentException($"EmbeddingSpace has vectors of {dimension} numbers, but the records have "
-                + string.Join(", ", Vectors.Select(vector => $"'{vector.ModelName}' with {vector.Dimensions}")) + ".",
-                nameof(EmbeddingSpace));
+                + string.Join(", ", Vectors.Select(vector => $"'{vector.ModelName}' with {vector.Dimensions}")) + ".");
     }
 
     /// <summary>The vector properties.</summary>
@@ -119,7 +118,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     {
         // A vector in half precision, or one that a compressed store gave back, is a little off.
         const double tolerance = 0.01;
-        if (space is not { Normalized: true } || (space.Dimension ?? given.Length) != Shapes[vector].Width) return;
+        var width = Shapes[vector].Width;
+        if (space is not { Normalized: true } || (space.Dimension ?? width) != width || given.Length != width) return;
         if (EmbeddingSpace.LengthOf(given) is var length && Math.Abs(length - 1) > tolerance)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"{name} must have length 1, because EmbeddingSpace says normalized, got {length:G6} in {which}. EmbeddingSpace.Finish ")
@@ -161,8 +161,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     {
         foreach (var property in values)
             if (property.GetValueAsObject(record) is { } value && !UnicodeText.IsWholeIn(value))
-                throw new ArgumentException($"{property.ModelName} must have no half of a surrogate pair, which UTF-8 cannot hold, got one in "
-                    + $"the record {UnicodeText.Shown(RowTable<TKey, TRecord>.Text(key))}.", property.ModelName);
+                throw new ArgumentException($"{property.ModelName} must have no half of a surrogate pair, which UTF-8 cannot hold, got one "
+                    + $"in the record {UnicodeText.Shown(RowTable<TKey, TRecord>.Text(key))}.", property.ModelName);
     }
 
     private TKey KeyOf(TRecord record)
@@ -193,8 +193,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             }
             catch (Exception e) when (ImageFault.PlaceOf(e) is { } place)
             {
-                var key = Key.GetValueAsObject(records[place]);
-                throw ImageFault.Of(e, $"'{property.ModelName}' of the record {Convert.ToString(key, CultureInfo.InvariantCulture)}", place);
+                var key = Convert.ToString(Key.GetValueAsObject(records[place]), CultureInfo.InvariantCulture);
+                throw ImageFault.Of(e, $"'{property.ModelName}' of the record {key}", place);
             }
         }
     }

@@ -155,7 +155,8 @@ public sealed class ImageLoader
     /// <remarks>
     /// It runs without gradient and calls <paramref name="embed"/> on the calling thread. Put the network into evaluation mode first
     /// (<c>model.eval()</c>). Features become vectors of <see cref="Space"/>: they have length 1 if it says <c>Normalized</c>
-    /// (<see cref="EmbeddingSpace.Finish(Tensor)"/>). Skipped images have no row: <c>Images.Without(Skipped)</c> is the list whose image i belongs to row i.
+    /// (<see cref="EmbeddingSpace.Finish(Tensor)"/>). Skipped images have no row: <c>Images.Without(Skipped)</c> is the list whose image i
+    /// belongs to row i.
     /// </remarks>
     /// <param name="embed">Turns [N, C, H, W] into features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
     /// <see cref="FeatureExtractor.Extract"/>.</param>

@@ -102,7 +102,8 @@ internal sealed class FeatureArrays : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize<string[]>(json) ?? throw new JsonException("it is null");
+            var texts = JsonSerializer.Deserialize<string?[]>(json) ?? throw new JsonException("it is null");
+            return [.. texts.Select((text, i) => text ?? throw new JsonException($"entry {i} is null"))];
         }
         catch (JsonException e)
         {

@@ -75,8 +75,8 @@ public sealed record EmbeddingSpace
     /// <summary>The fingerprint of the weights, as <see cref="FingerprintOf"/> gives it.</summary>
     public string? Fingerprint { get; init; }
 
-    /// <summary>Makes embeddings of this space of the output of its network: scales each row to length 1 if <see cref="Normalized"/> is true,
-    /// and leaves it as it is otherwise. A row that has length 1, or is all zeros, does not change.</summary>
+    /// <summary>Makes embeddings of this space of the output of its network: scales each row to length 1 if <see cref="Normalized"/> is
+    /// true, and leaves it as it is otherwise. A row that has length 1, or is all zeros, does not change.</summary>
     /// <param name="output">[N, D], such as <c>model.Embed(images)</c>; the caller keeps it.</param>
     /// <returns>[N, D], which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The output is not [N, D], not floating point, not finite, or has another D than

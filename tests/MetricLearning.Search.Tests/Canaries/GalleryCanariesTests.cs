@@ -40,6 +40,8 @@ public class GalleryCanariesTests
         {
             "", "7", "{}", json[..^20], json.Replace("0.125", "2", StringComparison.Ordinal),
             json.Replace("\"inputs\":[", "\"inputs\":[\"one more\",", StringComparison.Ordinal),
+            "null", """{"tolerance":null,"inputs":["a"],"vectors":["AAAAAA=="]}""",
+            """{"tolerance":0.1,"inputs":[null],"vectors":[null]}""",
             """{"tolerance":0.1,"inputs":["a"],"vectors":["AADAfw=="]}""", """{"tolerance":0.1,"inputs":["a"],"vectors":[""]}""",
         })
             Assert.Contains("canaries", Assert.Throws<InvalidDataException>(() => GalleryCanaries.Parse(text)).Message,

@@ -57,8 +57,8 @@ public class ImageEmbedderTests
     [Theory, InlineData(float.NaN, 3, "NaN"), InlineData(float.PositiveInfinity, 3, "index 2"), InlineData(1, 2, "must have 3")]
     public async Task AnEmbeddingThatIsNotOneOfTheSpace_NamesItsImage(float last, int length, string part)
     {
-        var odd = new ImageEmbedder((image, _) => Task.FromResult(image.Span[0] == 2 ? [.. new float[length - 1], last] : new float[] { 1, 2, 3 }),
-            new() { Dimension = 3 });
+        float[] good = [1, 2, 3], bad = [.. new float[length - 1], last];
+        var odd = new ImageEmbedder((image, _) => Task.FromResult(image.Span[0] == 2 ? bad : good), new() { Dimension = 3 });
         var thrown = await Assert.ThrowsAsync<InvalidOperationException>(() => odd.GenerateAsync([Image(1, 0, 0), Image(2, 0, 0)]));
         Assert.StartsWith("image 2 of 2: ", thrown.Message, StringComparison.Ordinal);
         Assert.Contains(part, thrown.Message, StringComparison.Ordinal);

@@ -156,8 +156,9 @@ public abstract class StoreConformance : IDisposable
         Assert.NotNull(await keyed.GetAsync(replaced));
 
         var items = await FilledAsync();
-        foreach (var bad in new[] { new Item { Id = 1, Name = half, Vector = query }, new Item { Id = 1, Tags = ["x", half], Vector = query } })
+        foreach (var bad in new Item[] { new() { Id = 1, Name = half }, new() { Id = 1, Tags = ["x", half] } })
         {
+            bad.Vector = query;
             thrown = await Assert.ThrowsAsync<ArgumentException>(() => items.UpsertAsync(bad));
             Assert.Contains("the record 1", thrown.Message, StringComparison.Ordinal);
         }

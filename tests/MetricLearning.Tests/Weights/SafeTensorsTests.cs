@@ -63,7 +63,8 @@ public sealed class SafeTensorsTests : IDisposable
         gone.Dispose();
         foreach (var (name, tensor, part) in new (string?, Tensor?, string)[]
         {
-            ("a", null, "null for 'a'"), ("a", gone, "a disposed one for 'a'"), ("a\ud800", rand(2), @"'a\ud800'"), (null, rand(2), "got null"),
+            ("a", null, "null for 'a'"), ("a", gone, "a disposed one for 'a'"), ("a\ud800", rand(2), @"'a\ud800'"),
+            (null, rand(2), "got null"),
         })
         {
             KeyValuePair<string, Tensor>[] tensors = [new("fine", rand(1)), new(name!, tensor!)];

@@ -67,7 +67,8 @@ internal sealed class ImageTable
         foreach (var same in samples.GroupBy(sample => sample.Path, StringComparer.Ordinal))
             if (same.Select(sample => sample.Identity).Distinct().Order().ToArray() is { Length: > 1 } identities)
                 throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                    $"{path} has {MessageText.Excerpt(same.Key)} with the identities {identities[0]} and {identities[1]}: an image shows one."));
+                    $"{path} has {MessageText.Excerpt(same.Key)} with the identities {identities[0]} and {identities[1]}: an image shows ")
+                        + "one.");
         return samples.Length > 0 ? new(samples, hasCameras: cam >= 0, countsFromZero)
             : throw new InvalidDataException($"{path} has no images.");
     }

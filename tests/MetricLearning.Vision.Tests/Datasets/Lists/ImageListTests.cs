@@ -156,7 +156,8 @@ public sealed class ImageListTests : IDisposable
         var list = ImageList.FromCsv(csv, "images", "test");
         Assert.Equal([new(Path.Combine("images", "a, 1.jpg"), 7, 1), new(Path.Combine("images", "b.jpg"), 7, 2)], list);
         Assert.Equal(3, ImageList.FromCsv(csv, "images").Count);
-        Expect.Error<InvalidDataException>("has no images of split dev, only of test, train.", () => ImageList.FromCsv(csv, "images", "dev"));
+        Expect.Error<InvalidDataException>("has no images of split dev, only of test, train.",
+            () => ImageList.FromCsv(csv, "images", "dev"));
     }
 
     [Theory]
