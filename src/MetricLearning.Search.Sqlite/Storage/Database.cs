@@ -24,7 +24,7 @@ internal sealed class Database
     /// <summary>Tells our files from those of other programs that use SQLite: "MLS1".</summary>
     private const long ApplicationId = 0x4D4C5331;
 
-    private string connection;
+    private readonly string connection;
     private bool isClosed;
 
     /// <param name="path">The file; it is created if it does not exist.</param>
