@@ -82,9 +82,9 @@ internal sealed class Run : IDisposable
             {
                 // If the names match only the queries, each query would be searched for among the other queries.
                 if (reader.Names is not null && parts.Unread.Count > 0 && settings.Protocol?.RemovesSelf != true)
-                    throw new UserErrorException($"{file}: --names has no *, so it names one set, and the file has more features: "
-                        + $"{string.Join(", ", parts.Unread)}. Write * for query (or q) and gallery (or g), such as '*f,*_pids,*_camids'; "
-                        + "or give --protocol self, to search for each item of the one set among the others.");
+                    throw new UserErrorException($"{file}: --names has no *, so it names one set, and the file has other arrays "
+                        + $"that may be features: {string.Join(", ", parts.Unread)}. Write * for query (or q) and gallery (or g), such as "
+                        + "'*f,*_pids,*_camids'; or give --protocol self, to search for each item of the one set among the others.");
                 return (FeatureSet.Of(parts[0]), null);
             }
             if (query is null || gallery is null)

@@ -13,7 +13,7 @@ internal sealed class FeatureArrays : IDisposable
 
     private readonly NumPyArchive? archive;
     private readonly NamedTensors? tensors;
-    private readonly Dictionary<string, string[]> list = new(StringComparer.Ordinal);
+    private readonly Lazy<FeatureList?> list;
     private readonly string path;
     private readonly long maxBytes;
 
@@ -23,10 +23,11 @@ internal sealed class FeatureArrays : IDisposable
     public FeatureArrays(string path, long maxBytes, Func<string, bool> wanted)
     {
         (this.path, this.maxBytes) = (path, maxBytes);
+        list = new(() => IsNpy ? FeatureList.Beside(path) : null);
         switch (Path.GetExtension(path).ToLowerInvariant())
         {
             case ".npz": archive = new NumPyArchive(File.OpenRead(path)) { MaxBytes = maxBytes }; break;
-            case ".npy": ReadList(Path.ChangeExtension(path, ".csv")); break;
+            case ".npy": break;
             case ".safetensors":
                 using (var stream = File.OpenRead(path)) tensors = SafeTensors.Read(stream);
                 break;
@@ -37,21 +38,30 @@ internal sealed class FeatureArrays : IDisposable
         }
     }
 
-    /// <summary>The names of all arrays, in the file's order.</summary>
-    public IReadOnlyCollection<string> Names =>
-        archive?.Names ?? (tensors is null ? [Only, .. list.Keys] : [.. tensors.Keys, .. tensors.LeftOut.Keys]);
+    /// <summary>Whether the file has one array without a name.</summary>
+    public bool IsNpy => archive is null && tensors is null;
+
+    /// <summary>The list beside a <c>.npy</c> file; null if there is none. It is read when it is needed.</summary>
+    /// <exception cref="InvalidDataException">The list does not parse.</exception>
+    public FeatureList? List => list.Value;
+
+    /// <summary>The names of all arrays, in the file's order, without the columns of the list.</summary>
+    public IReadOnlyCollection<string> Names => archive?.Names ?? (tensors is null ? [Only] : [.. tensors.Keys, .. tensors.LeftOut.Keys]);
 
     /// <summary>The names in words.</summary>
-    public string Described => Names.All(name => name == Only) ? "one array without a name" : MessageText.Some(Names);
+    public string Described => Names.All(name => name == Only) ? "one array without a name" : MessageText.Some(Names, most: 20);
 
-    /// <summary>Whether there is such an array, of any kind.</summary>
-    public bool Has(string name) => Names.Contains(name) || tensors?.Metadata.ContainsKey(name) == true;
+    /// <summary>Whether there is such an array, of any kind, or such a column in the list.</summary>
+    public bool Has(string name) => Names.Contains(name) || tensors?.Metadata.ContainsKey(name) == true || List?.Has(name) == true;
+
+    /// <summary>An array or a column of the list in messages.</summary>
+    public string Called(string name) => name == Only ? $"the array of {Path.GetFileName(path)}"
+        : IsNpy ? $"'{MessageText.Excerpt(name)}' of the .csv file next to it" : $"'{MessageText.Excerpt(name)}'";
 
     /// <summary>An array of numbers, in the current dispose scope.</summary>
     /// <exception cref="InvalidDataException">The array has other contents, or is damaged.</exception>
     public Tensor Read(string name)
     {
-        if (list.ContainsKey(name)) throw new InvalidDataException($"'{name}' is a column of the list, not an array");
         if (archive is not null) return archive.Read(name);
         if (tensors is null) return Npy(NumPyFile.Read);
         return tensors.TryGetValue(name, out var found) ? found.alias() : throw new InvalidDataException(
@@ -63,25 +73,32 @@ internal sealed class FeatureArrays : IDisposable
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     public string[]? Text(string name)
     {
-        if (list.TryGetValue(name, out var column)) return column;
+        if (name != Only && IsNpy) return List!.Column(name);
         if (tensors is not null) return tensors.Metadata.TryGetValue(name, out var json) ? FromJson(name, json) : null;
         if (archive is not null) return archive.HeaderOf(name).IsText ? archive.ReadText(name) : null;
         return Npy(stream => NumPyHeader.Read(stream, stream.Length).IsText)
             ? Npy(stream => NumPyFile.Text(stream, stream.Length, new("MaxBytes", maxBytes, stream.Length))) : null;
     }
 
-    /// <summary>Whether an array is a matrix of floating-point numbers that has a given width. Of an archive only the header is
-    /// read.</summary>
-    public bool IsMatrix(string name, long width)
+    /// <summary>Whether an array may be features of a given width: it is a matrix of floating-point numbers of this width, or it cannot be
+    /// read. Of an archive only the header is read.</summary>
+    public bool MayBeFeatures(string name, long width)
     {
-        if (archive is not null) return archive.HeaderOf(name) is { Kind: 'f', Shape: [_, var columns] } && columns == width;
-        return tensors is not null && tensors.TryGetValue(name, out var found) && found.is_floating_point() && found.dim() == 2
-            && found.size(1) == width;
+        if (archive is null) return tensors is not null && tensors.TryGetValue(name, out var found) && found.is_floating_point()
+            && found.dim() == 2 && found.size(1) == width;
+        try
+        {
+            return archive.HeaderOf(name) is { Kind: 'f', Shape: [_, var columns] } && columns == width;
+        }
+        catch (InvalidDataException)
+        {
+            return true;
+        }
     }
 
     /// <summary>The embedding space of the file, as JSON; null if it says none. That of a <c>.npy</c> file is in a file next to
     /// it.</summary>
-    public string? Space => archive is null && tensors is null ? SpaceBeside.Read(path)
+    public string? Space => IsNpy ? SpaceBeside.Read(path)
         : !Has(EmbeddingSpace.MetadataKey) ? null
         : archive is null ? tensors!.Metadata.GetValueOrDefault(EmbeddingSpace.MetadataKey)
         : Text(EmbeddingSpace.MetadataKey) is [var json] ? json : null;
@@ -108,22 +125,6 @@ internal sealed class FeatureArrays : IDisposable
         catch (JsonException e)
         {
             throw new InvalidDataException($"the text '{name}' is not a JSON list of texts: {MessageText.Excerpt(e.Message)}", e);
-        }
-    }
-
-    private void ReadList(string file)
-    {
-        if (!File.Exists(file)) return;
-        var rows = CsvRows.Read(file).ToList();
-        if (rows.Count == 0) return;
-        var header = rows[0].Fields;
-        foreach (var (line, fields) in rows)
-            if (fields.Length != header.Length)
-                throw new InvalidDataException($"{file}, line {line}: {header.Length} fields expected, got {fields.Length}");
-        for (var column = 0; column < header.Length; column++)
-        {
-            var place = column;
-            list.TryAdd(header[column], [.. rows.Skip(1).Select(row => row.Fields[place])]);
         }
     }
 }

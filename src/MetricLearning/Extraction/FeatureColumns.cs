@@ -40,6 +40,10 @@ internal sealed class FeatureColumns(FeatureNames? names)
         if (names is null && column == FeatureColumn.Features && shortFeatures.TryGetValue(set, out var other)) yield return other;
     }
 
+    /// <summary>The names of <see cref="NamesOf"/> in words; the pattern if it does not fit the set.</summary>
+    public string Described(FeatureColumn column, string set) =>
+        MessageText.Some([.. NamesOf(column, set).DefaultIfEmpty(Patterns(column)[0])]);
+
     /// <summary>Whether an array may be a column of a set.</summary>
     public bool Knows(string array) => names is not null || Enum.GetValues<FeatureColumn>().Any(column =>
         Patterns(column).Any(pattern => SetIn(array, pattern) is not null)) || shortFeatures.ContainsValue(array);

@@ -68,6 +68,8 @@ public static class FeatureFile
     }
 
     /// <summary>Reads the sets of a file that <see cref="Write"/> or another program wrote: see <see cref="FeatureReader"/>.</summary>
+    /// <remarks>Each call numbers the names of identities and cameras from 1. If queries and gallery are in two files and have names, read
+    /// both with one <see cref="FeatureReader"/>, so that a name has the same number in both.</remarks>
     /// <param name="path">The file.</param>
     /// <returns>The sets, which the caller disposes.</returns>
     /// <inheritdoc cref="FeatureReader.Read" path="/exception"/>

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Features">The name of the features, such as <c>*_vectors</c>.</param>
 /// <param name="Identities">The name of the identities, such as <c>*_person</c>.</param>
-/// <param name="Cameras">The name of the cameras; null if there are none.</param>
+/// <param name="Cameras">The name of the cameras, which a file must then have; null if there are none.</param>
 /// <exception cref="ArgumentException">A name is empty or has several <c>*</c>, or some have one and others none.</exception>
 /// <exception cref="ArgumentNullException">Features or identities are null.</exception>
 public sealed record FeatureNames(string Features, string Identities, string? Cameras = null)
@@ -22,7 +22,7 @@ public sealed record FeatureNames(string Features, string Identities, string? Ca
     public string Identities { get; init => field = Checked(value, nameof(Identities)); } = Alike(Checked(Identities, nameof(Identities)),
         Features, nameof(Identities));
 
-    /// <summary>The name of the cameras; null if there are none.</summary>
+    /// <summary>The name of the cameras, which a file must then have; null if there are none.</summary>
     /// <exception cref="ArgumentException">The name is empty or has several <c>*</c>.</exception>
     public string? Cameras { get; init => field = value is null ? null : Checked(value, nameof(Cameras)); } =
         Cameras is null ? null : Alike(Checked(Cameras, nameof(Cameras)), Features, nameof(Cameras));

@@ -11,8 +11,8 @@ public sealed class FeatureParts : IReadOnlyList<FeaturePart>, IDisposable
     internal FeatureParts(IEnumerable<FeaturePart> parts, IReadOnlyList<string> unread) =>
         (this.parts, Unread) = ([.. parts], unread);
 
-    /// <summary>The names of the file's other arrays that have the shape of features, as wide as those of the first set: perhaps a set
-    /// whose name is not known.</summary>
+    /// <summary>The names of the file's other arrays that may be features of a set whose name is not known: matrices as wide as the
+    /// features of the first set, and arrays that cannot be read, such as Python objects.</summary>
     public IReadOnlyList<string> Unread { get; }
 
     /// <summary>The number of sets, at least one.</summary>
@@ -24,8 +24,10 @@ public sealed class FeatureParts : IReadOnlyList<FeaturePart>, IDisposable
 
     /// <summary>The set of a name.</summary>
     /// <exception cref="KeyNotFoundException">There is no such set; the message lists the names.</exception>
-    public FeaturePart this[string name] => Find(name) ?? throw new KeyNotFoundException(
-        $"There is no set '{name}' of features, only {string.Join(", ", parts.Select(part => $"'{MessageText.Excerpt(part.Name)}'"))}.");
+    public FeaturePart this[string name] => Find(name) ?? throw new KeyNotFoundException($"There is no set '{name}' of features"
+        + (parts is [{ Name: "" }] ? ": the file has one set without a name, as every .npy file has. Take it by its position, [0]. "
+            + $"If queries and gallery are in two files, read each by {nameof(FeatureReader)}.{nameof(FeatureReader.ReadPart)}."
+            : $", only {string.Join(", ", parts.Select(part => $"'{MessageText.Excerpt(part.Name)}'"))}."));
 
     /// <summary>The set of a name; null if there is none.</summary>
     public FeaturePart? Find(string name) => Array.Find(parts, part => part.Name == name);

@@ -12,9 +12,10 @@ namespace MetricLearning;
 /// has one set; its identities and cameras are in the columns <c>pid</c> and <c>cam</c> of the <c>.csv</c> file next to it, or in their own
 /// files. Its embedding space is in the file <c>x.npy.space.json</c> next to it, if there is one.</para>
 /// <para>Features are [N, D], or [N, D, 1, 1]. Integer features become float32 if float32 can represent all of them. Identities and cameras
-/// are whole numbers of any type, or texts: <c>0007</c> is 7, and names that are not numbers become 1, 2, … in the order of their first
-/// occurrence. The same name has the same number in all files that one reader reads. <see cref="FeaturePart.IdentityNames"/> has the
-/// names.</para>
+/// are whole numbers of any type, or texts, none of them empty. If all texts of a set are whole numbers, they are numbers: <c>0007</c> is
+/// 7. Otherwise they are names, which become 1, 2, … in the order of their first occurrence; only <c>-1</c>, the identity of junk, stays −1.
+/// The same name has the same number in all files that one reader reads, so read the files of queries and gallery with one reader. It
+/// refuses names in one set and numbers in another. <see cref="FeaturePart.IdentityNames"/> has the names.</para>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class FeatureReader
@@ -22,7 +23,8 @@ public sealed class FeatureReader
     private readonly NameNumbers identityNumbers = new("identities"), cameraNumbers = new("cameras");
     private FeatureColumns columns = new(null);
 
-    /// <summary>The names of the arrays in the files. Default: null, the usual names.</summary>
+    /// <summary>The names of the arrays, which a file must then have. Default: null, the usual names, among which cameras may be
+    /// absent.</summary>
     public FeatureNames? Names
     {
         get;
@@ -40,7 +42,7 @@ public sealed class FeatureReader
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is of another format or damaged, it has no features under a known name, or
-    /// identities are missing or do not fit. The message names the file and what it has.</exception>
+    /// identities or cameras with a given name are missing, or they do not fit. The message names the file and what it has.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public FeatureParts Read(string path) => In(path, arrays =>
     {
@@ -50,8 +52,8 @@ public sealed class FeatureReader
             var sets = columns.Sets(arrays.Names).ToList();
             foreach (var set in sets)
                 if (set is "query" or "gallery" || sets.Count == 1 || Find(arrays, set, FeatureColumn.Identities) is not null)
-                    found.Add(Part(arrays, set, set, null, null));
-            if (found.Count == 0) throw NoFeatures(arrays);
+                    found.Add(Part(arrays, set, set, null, null, []));
+            if (found.Count == 0) throw NoFeatures(arrays, "");
             return new FeatureParts(found, Unread(arrays, sets, found[0].Set.Features.size(1)));
         }
         catch
@@ -72,17 +74,23 @@ public sealed class FeatureReader
     /// <exception cref="ArgumentNullException">The name is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">A file is of another format or damaged, it has no features under a known name, or
-    /// identities are missing or do not fit. The message names the file and what it has.</exception>
+    /// identities or cameras with a given name are missing, or they do not fit. The message names the file and what it has.</exception>
     /// <exception cref="IOException">A file cannot be read; the message names it.</exception>
     public FeaturePart ReadPart(string name, string path, string? identities = null, string? cameras = null)
     {
         ArgumentNullException.ThrowIfNull(name);
+        var notes = new List<string>();
+        var people = InOwnFile(identities, identityNumbers);
+        var views = InOwnFile(cameras, cameraNumbers);
         return In(path, arrays =>
         {
             var sets = columns.Sets(arrays.Names).ToList();
-            var set = sets.Contains(name) ? name : sets.Contains("") ? "" : throw NoFeatures(arrays);
-            return Part(arrays, set, name, identities, cameras);
+            var set = sets.Contains(name) ? name : sets.Contains("") ? "" : throw NoFeatures(arrays, name);
+            return Part(arrays, set, name, people, views, notes);
         });
+
+        long[]? InOwnFile(string? file, NameNumbers numbers) =>
+            file is null ? null : In(file, arrays => Whole(arrays, OnlyArray(arrays), numbers, notes));
     }
 
     private T In<T>(string path, Func<FeatureArrays, T> read)
@@ -97,33 +105,39 @@ public sealed class FeatureReader
         });
     }
 
-    private FeaturePart Part(FeatureArrays arrays, string set, string name, string? identityFile, string? cameraFile)
+    private FeaturePart Part(FeatureArrays arrays, string set, string name, long[]? people, long[]? views, List<string> notes)
     {
         using var scope = NewDisposeScope();
-        var vectors = Vectors(arrays, Find(arrays, set, FeatureColumn.Features) ?? throw NoFeatures(arrays));
+        var vectors = Vectors(arrays, Find(arrays, set, FeatureColumn.Features) ?? throw NoFeatures(arrays, name));
         var rows = vectors.size(0);
-        var people = identityFile is not null ? In(identityFile, other => Whole(other, OnlyArray(other), identityNumbers))
-            : Whole(arrays, Find(arrays, set, FeatureColumn.Identities) ?? throw Missing(), identityNumbers);
-        var views = cameraFile is not null ? In(cameraFile, other => Whole(other, OnlyArray(other), cameraNumbers))
-            : Find(arrays, set, FeatureColumn.Cameras) is { } found ? Whole(arrays, found, cameraNumbers) : null;
+        people ??= Column(FeatureColumn.Identities, identityNumbers) ?? throw Missing(FeatureColumn.Identities, "identities");
+        views ??= Column(FeatureColumn.Cameras, cameraNumbers)
+            ?? (Names?.Cameras is null ? null : throw Missing(FeatureColumn.Cameras, "cameras"));
         if (people.Length != rows) throw new InvalidDataException(people.Length == vectors.size(1)
-            ? $"there are {people.Length} identities{Of()} and features {Guard.Shape(vectors)}: write one row for each image"
-            : $"there are {rows} features{Of()} and {people.Length} identities");
+            ? $"there are {people.Length} identities{Of(name)} and features {Guard.Shape(vectors)}: write one row for each image"
+            : $"there are {rows} features{Of(name)} and {people.Length} identities");
         if (views is not null && views.Length != rows)
-            throw new InvalidDataException($"there are {rows} features{Of()} and {views.Length} cameras");
-        var notes = new List<string>();
+            throw new InvalidDataException($"there are {rows} features{Of(name)} and {views.Length} cameras");
         var paths = Paths(arrays, set, people.Length, notes);
         var space = arrays.Space is { } json ? EmbeddingSpace.Parse(json) : null;
         return new(name, new EmbeddingSet(vectors.alias(), people, views) { Space = space }, paths, identityNumbers.Names, notes);
 
-        InvalidDataException Missing() => new(arrays.Names.Contains(FeatureArrays.Only)
-            ? $"a .npy file has no identities{Of()}: give them in a .csv file next to it, with the columns file, pid and cam, or in a file "
-                + "of their own"
-            : $"it has no identities{Of()} under a known name ("
-                + $"{MessageText.Some([.. columns.NamesOf(FeatureColumn.Identities, set)])}); it has {arrays.Described}");
+        long[]? Column(FeatureColumn column, NameNumbers numbers) =>
+            Find(arrays, set, column) is { } found ? Whole(arrays, found, numbers, notes) : null;
 
-        string Of() => name.Length == 0 ? "" : $" of {MessageText.Excerpt(name)}";
+        InvalidDataException Missing(FeatureColumn column, string what)
+        {
+            var known = Names is null ? "under a known name" : "under the given name";
+            var wanted = columns.Described(column, set);
+            return new(!arrays.IsNpy ? $"it has no {what}{Of(name)} {known} ({wanted}); it has {arrays.Described}"
+                : arrays.List is { } list ? $"it has no {what}{Of(name)}: next to it is {list.Described}, and it needs a column {known} "
+                    + $"({wanted}), such as the first line file,pid,cam"
+                : $"a .npy file has no {what}{Of(name)}: give them in a .csv file next to it, with the columns file, pid and cam, or in a "
+                    + $"file of their own, by {nameof(FeatureReader)}.{nameof(ReadPart)}");
+        }
     }
+
+    private static string Of(string name) => name.Length == 0 ? "" : $" of {MessageText.Excerpt(name)}";
 
     private static Tensor Vectors(FeatureArrays arrays, string name)
     {
@@ -140,12 +154,12 @@ public sealed class FeatureReader
 
     /// <summary>Reads whole numbers of any type in one dimension, or texts. A matrix of one row or one column is accepted too, because
     /// MATLAB writes lists so.</summary>
-    private static long[] Whole(FeatureArrays arrays, string name, NameNumbers numbers)
+    private static long[] Whole(FeatureArrays arrays, string name, NameNumbers numbers, List<string> notes)
     {
-        if (arrays.Text(name) is { } texts) return numbers.Of(texts);
+        var called = arrays.Called(name);
+        if (arrays.Text(name) is { } texts) return numbers.Of(texts, called, notes);
         using var scope = NewDisposeScope();
         var read = arrays.Read(name);
-        var called = name.Length == 0 ? "it" : $"'{MessageText.Excerpt(name)}'";
         if (read.shape.Count(size => size != 1) > 1)
             throw new InvalidDataException($"{called} has the shape {Guard.Shape(read)}, and must be a list");
         if (read.dtype == ScalarType.Bool) throw new InvalidDataException($"{called} holds yes and no, and must hold whole numbers");
@@ -158,10 +172,11 @@ public sealed class FeatureReader
     /// <summary>Reads the images of the rows. Figures do not need them, so an unusable list only adds a note.</summary>
     private string[]? Paths(FeatureArrays arrays, string set, int rows, List<string> notes)
     {
-        if (Find(arrays, set, FeatureColumn.Files) is not { } name) return null;
-        var called = $"'{MessageText.Excerpt(name)}'";
+        var called = "the list next to it";
         try
         {
+            if (Find(arrays, set, FeatureColumn.Files) is not { } name) return null;
+            called = arrays.Called(name);
             var paths = arrays.Text(name);
             if (paths?.Length == rows) return paths;
             notes.Add(paths is null ? $"{called} holds no text, so the images have no names."
@@ -175,23 +190,22 @@ public sealed class FeatureReader
     }
 
     private string? Find(FeatureArrays arrays, string set, FeatureColumn column) =>
-        column == FeatureColumn.Features && set.Length == 0 && arrays.Names.Contains(FeatureArrays.Only) ? FeatureArrays.Only
+        column == FeatureColumn.Features && set.Length == 0 && arrays.IsNpy ? FeatureArrays.Only
             : columns.NamesOf(column, set).FirstOrDefault(arrays.Has);
 
-    /// <summary>Finds the arrays that have the shape of features but are not a known column.</summary>
+    /// <summary>Finds the arrays that may be features but are not a known column.</summary>
     private IReadOnlyList<string> Unread(FeatureArrays arrays, List<string> sets, long width)
     {
         var known = sets.SelectMany(set => Enum.GetValues<FeatureColumn>().SelectMany(column => columns.NamesOf(column, set)))
             .ToHashSet(StringComparer.Ordinal);
-        return [.. arrays.Names.Where(name => name != FeatureArrays.Only && !known.Contains(name) && arrays.IsMatrix(name, width))];
+        return [.. arrays.Names.Where(name => name != FeatureArrays.Only && !known.Contains(name) && arrays.MayBeFeatures(name, width))];
     }
 
     private static string OnlyArray(FeatureArrays arrays) => arrays.Names.Count == 1 ? arrays.Names.First()
-        : arrays.Names.Contains(FeatureArrays.Only) ? FeatureArrays.Only
         : throw new InvalidDataException($"one array was expected, and it has {arrays.Described}");
 
-    private InvalidDataException NoFeatures(FeatureArrays arrays) => new(Names is { } names
-        ? $"it has no features named {MessageText.Excerpt(names.Features)}; it has {arrays.Described}"
-        : "it has no features under a known name (query_feat and gallery_feat, qf and gf, features, ...); it has "
+    private InvalidDataException NoFeatures(FeatureArrays arrays, string set) => new(Names is { } names
+        ? $"it has no features{Of(set)} named {MessageText.Excerpt(names.Features)}; it has {arrays.Described}"
+        : $"it has no features{Of(set)} under a known name (query_feat and gallery_feat, qf and gf, features, ...); it has "
             + $"{arrays.Described}. {nameof(FeatureReader)}.{nameof(Names)} takes other names");
 }

@@ -19,8 +19,9 @@ internal static class AtomicFile
     /// <summary>Writes to a temporary file next to the target, flushes it to the disk, and then renames it to the target.</summary>
     /// <param name="path">The target. A device of the system, such as <c>/dev/stdout</c>, is written directly.</param>
     /// <param name="write">Writes the contents.</param>
-    /// <exception cref="IOException">The file cannot be written. Where the disk is full, the message names the target, which is as it was,
-    /// and says what to do.</exception>
+    /// <exception cref="IOException">The file cannot be written. Where its folder is missing (<see cref="DirectoryNotFoundException"/>) or
+    /// the disk is full, the message names the target, which is as it was, and says what to do.</exception>
+    /// <exception cref="UnauthorizedAccessException">The program has no permission to create files in the folder.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         if (IsDevice(path))
@@ -31,9 +32,7 @@ internal static class AtomicFile
         }
         var target = FileBehind(path);
         var temporary = $"{target}.{Guid.NewGuid():N}{Ending}";
-        // The lock lasts until the file has its final name. Windows renames an open file only if it is opened with FileShare.Delete.
-        var share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
-        using var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, share);
+        using var stream = Create(temporary, path);
         try
         {
             DeleteLeftOvers(target, temporary);
@@ -49,6 +48,30 @@ internal static class AtomicFile
             File.Delete(temporary);
             if (FullDisk.Is(e)) throw FullDisk.Named(path, e);
             throw;
+        }
+    }
+
+    /// <summary>Creates the temporary file. Errors name the target, because the user does not know the temporary file.</summary>
+    private static FileStream Create(string temporary, string path)
+    {
+        // The lock lasts until the file has its final name. Windows renames an open file only if it is opened with FileShare.Delete.
+        var share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
+        var folder = Path.GetDirectoryName(temporary);
+        try
+        {
+            return new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, share);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UnauthorizedAccessException($"{path}: the program has no permission to create files in the folder {folder}.", e);
+        }
+        catch (IOException e)
+        {
+            throw !Directory.Exists(folder) ? new DirectoryNotFoundException($"{path}: there is no folder {folder}. Create it first.", e)
+                : FullDisk.Is(e) ? FullDisk.Named(path, e)
+                : e is PathTooLongException
+                    ? new PathTooLongException($"{path}: the name is too long for the temporary file that is written first.", e)
+                : new IOException($"{path}: no file can be created in the folder {folder}: {e.Message}", e) { HResult = e.HResult };
         }
     }
 

@@ -71,8 +71,13 @@ internal static class CsvRows
         }
         if (state == State.Quoted) throw Fault();
 
-        InvalidDataException Fault() => new($"{path}, line {start} does not parse: {MessageText.Excerpt(first)}");
+        InvalidDataException Fault() =>
+            new($"{path}, line {start} does not parse: {MessageText.Excerpt(first)}{SeparatorHint(first)}");
     }
+
+    /// <summary>The end of an error's message if a line seems to have other separators than commas; otherwise empty.</summary>
+    public static string SeparatorHint(string line) =>
+        line.AsSpan().IndexOfAny(';', '\t') < 0 ? "" : "; fields must be separated by commas, not by semicolons or tabs";
 
     /// <summary>The fields of a line without quotes; null if they are too many. A field that is the same as in the row before is the same
     /// string, because lists repeat their identities, cameras and splits.</summary>

@@ -15,7 +15,7 @@ internal static class InputFile
     }
 
     /// <summary>Runs an action on the contents of a file. If it fails, the file's path is put before the message, and text from the file in
-    /// the message is kept short and printable.</summary>
+    /// the message is kept short and printable. Errors of a file or folder that is missing keep their type; they name it already.</summary>
     public static T Naming<T>(string path, Func<T> act)
     {
         try
@@ -26,7 +26,7 @@ internal static class InputFile
         {
             throw new InvalidDataException($"{path}: {MessageText.Lines(e.Message)}", e);
         }
-        catch (IOException e)
+        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
         {
             throw new IOException($"{path}: {MessageText.Lines(e.Message)}", e);
         }

@@ -9,8 +9,8 @@ internal static class MessageText
     private const int Items = 5, ExcerptLength = 200, MessageLength = 2000, LinesLength = 8000;
 
     /// <summary>The first items of a list.</summary>
-    public static string Some<T>(IReadOnlyCollection<T> items) =>
-        string.Join(", ", items.Take(Items).Select(item => Excerpt($"{item}"))) + (items.Count > Items ? ", ..." : "");
+    public static string Some<T>(IReadOnlyCollection<T> items, int most = Items) =>
+        string.Join(", ", items.Take(most).Select(item => Excerpt($"{item}"))) + (items.Count > most ? ", ..." : "");
 
     /// <summary>A number of things, such as "1 file" and "3,368 queries".</summary>
     /// <param name="count">The number.</param>

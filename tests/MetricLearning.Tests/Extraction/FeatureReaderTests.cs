@@ -1,3 +1,5 @@
+using System.IO.Compression;
+using System.Text;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
 
@@ -109,7 +111,8 @@ public sealed class FeatureReaderTests : IDisposable
         Assert.Equal(["other"], read.Unread);
         using var one = new FeatureReader { Names = new("query_vectors", "query_who") }.Read(At("x.npz"));
         Assert.Equal(["gallery_vectors", "other"], one.Unread);
-        Fails<InvalidDataException>("it has no features named v; it has query_vectors, query_who, gallery_vectors, gallery_who, other, ...",
+        Fails<InvalidDataException>(
+            "it has no features named v; it has query_vectors, query_who, gallery_vectors, gallery_who, other, narrow",
             () => new FeatureReader { Names = new("v", "who") }.Read(At("x.npz")));
         Fails<ArgumentException>("Identities must have a * exactly if Features has one, got who with *_vectors.",
             () => new FeatureNames("*_vectors", "who"));
@@ -134,11 +137,166 @@ public sealed class FeatureReaderTests : IDisposable
         using var numbers = FeatureFile.Read(At("n.npz"));
         Assert.Equal([7L, -1], numbers[0].Set.Identities);
         Assert.Null(numbers[0].IdentityNames);
-        // This reader has read names before, so it treats these texts as names too.
-        using (var names = reader.Read(At("n.npz"))) Assert.Equal([4L, 5], names[0].Set.Identities);
-        NumPyArchive.Write(At("n.npz"), [new("feat", ones(2, 2)), new("pid", ones(2))]);
-        Fails<InvalidDataException>("n.npz: the identities of one set are numbers and those of another are names; write all as one of them",
-            () => reader.Read(At("n.npz")));
+    }
+
+    /// <summary>Names and numbers are refused in either order, whether the numbers are texts or not. Junk alone goes with both.</summary>
+    [Theory]
+    [InlineData(true, true), InlineData(true, false), InlineData(false, true), InlineData(false, false)]
+    public void Names_AndNumbers_AreNotMixed(bool namesFirst, bool asText)
+    {
+        using var scope = NewDisposeScope();
+        var feat = new KeyValuePair<string, Tensor>("feat", ones(2, 2));
+        NumPyArchive.Write(At("names.npz"), [feat], [Text("pid", "anna", "7")]);
+        if (asText) NumPyArchive.Write(At("numbers.npz"), [feat], [Text("pid", "8", "7")]);
+        else NumPyArchive.Write(At("numbers.npz"), [feat, new("pid", tensor(new long[] { 8, 7 }))]);
+        NumPyArchive.Write(At("junk.npz"), [feat], [Text("pid", "-1", "-1")]);
+        var (first, second) = namesFirst ? ("names.npz", "numbers.npz") : ("numbers.npz", "names.npz");
+        var reader = new FeatureReader();
+        reader.Read(At("junk.npz")).Dispose();
+        reader.Read(At(first)).Dispose();
+        using (var junk = reader.Read(At("junk.npz"))) Assert.Equal([-1L, -1], junk[0].Set.Identities);
+        Fails<InvalidDataException>(
+            $"{second}: the identities of one set are numbers and those of another are names; write all as one of them",
+            () => reader.Read(At(second)));
+    }
+
+    /// <summary>Market-1501's protocol removes the identity −1, so it must not become a person.</summary>
+    [Fact]
+    public void Junk_StaysJunkAmongNames()
+    {
+        using var scope = NewDisposeScope();
+        NumPyArchive.Write(At("x.npz"), [new("query_feat", eye(2)), new("gallery_feat", eye(3, 2))],
+            [Text("query_pid", "anna", "-1"), Text("gallery_pid", "-1", "anna", "-01"), Text("query_cam", "a", "a"),
+            Text("gallery_cam", "b", "b", "b")]);
+        using var read = FeatureFile.Read(At("x.npz"));
+        Assert.Equal([1L, -1], read["query"].Set.Identities);
+        Assert.Equal([-1L, 1, -1], read["gallery"].Set.Identities);
+        Assert.Equal(new Dictionary<long, string> { [1] = "anna", [-1] = "-1" }, read["gallery"].IdentityNames!);
+        Assert.All(read, part => Assert.Empty(part.Notes));
+        var report = new RetrievalEvaluator { Protocol = RetrievalProtocol.Market1501 }.Evaluate(read["query"].Set, read["gallery"].Set);
+        Assert.Equal(1, report.ValidQueries);
+        Assert.Equal(1, report.SkippedByReason[SkipReason.Junk]);
+    }
+
+    [Fact]
+    public void NamesThatLookLikeNumbers_BecomeANote()
+    {
+        using var scope = NewDisposeScope();
+        NumPyArchive.Write(At("x.npz"), [new("feat", ones(4, 2))], [Text("pid", "0007", "7", "+7", "7.0")]);
+        using var read = FeatureFile.Read(At("x.npz"));
+        Assert.Equal([1L, 2, 3, 4], read[0].Set.Identities);
+        Assert.Equal("'pid' has '7.0', which is not a whole number, so all its entries are names: 0007, 7 and 7.0 are different names.",
+            Assert.Single(read[0].Notes));
+        NumPyFile.Write(At("q.npy"), ones(2, 2));
+        File.WriteAllText(At("q.csv"), "file,pid,cam\na,7,c1\nb,8,2\n");
+        using var listed = FeatureFile.Read(At("q.npy"));
+        Assert.Equal("'cam' of the .csv file next to it has 'c1', which is not a whole number, so all its entries are names: 0007, 7 "
+            + "and 7.0 are different names.", Assert.Single(listed[0].Notes));
+    }
+
+    /// <summary>Without its cameras, a file would silently be evaluated by another protocol.</summary>
+    [Fact]
+    public void AGivenName_MustBeInTheFile()
+    {
+        using var scope = NewDisposeScope();
+        NumPyArchive.Write(At("x.npz"), [.. new[] { "query", "gallery" }.SelectMany(set => new KeyValuePair<string, Tensor>[]
+        {
+            new($"{set}_feat", ones(2, 3)), new($"{set}_pid", ones(2)), new($"{set}_cam", ones(2)),
+        })]);
+        const string has = "; it has query_feat, query_pid, query_cam, gallery_feat, gallery_pid, gallery_cam";
+        Fails<InvalidDataException>($"x.npz: it has no cameras of query under the given name (query_zzz, q_zzz){has}",
+            () => new FeatureReader { Names = new("*_feat", "*_pid", "*_zzz") }.Read(At("x.npz")));
+        Fails<InvalidDataException>($"x.npz: it has no cameras of gallery under the given name (gallery_zzz, g_zzz){has}",
+            () => new FeatureReader { Names = new("*_feat", "*_pid", "*_zzz") }.ReadPart("gallery", At("x.npz")));
+        Fails<InvalidDataException>($"x.npz: it has no identities of query under the given name (query_zzz, q_zzz){has}",
+            () => new FeatureReader { Names = new("*_feat", "*_zzz", "*_cam") }.Read(At("x.npz")));
+        Fails<InvalidDataException>($"x.npz: it has no cameras under the given name (zzz){has}",
+            () => new FeatureReader { Names = new("query_feat", "query_pid", "zzz") }.Read(At("x.npz")));
+        NumPyFile.Write(At("cams.npy"), ones(2));
+        var reader = new FeatureReader { Names = new("*_feat", "*_pid", "*_zzz") };
+        using var own = reader.ReadPart("query", At("x.npz"), cameras: At("cams.npy"));
+        Assert.Equal([1L, 1], own.Set.Cameras!);
+        using var none = new FeatureReader { Names = new("*_feat", "*_pid") }.ReadPart("query", At("x.npz"));
+        Assert.Null(none.Set.Cameras);
+    }
+
+    [Fact]
+    public void TwoNumPyFiles_AreReadByOneReader()
+    {
+        using var scope = NewDisposeScope();
+        NumPyFile.Write(At("q.npy"), eye(3));
+        NumPyFile.Write(At("g.npy"), eye(3));
+        NumPyFile.Write(At("ids.npy"), tensor(new long[] { 7, 8, 9 }));
+        File.WriteAllText(At("q.csv"), "file,PID,Cam\na,A,1\nb,B,1\nc,C,1\n");
+        File.WriteAllText(At("g.csv"), "pid,cam\nC,2\nB,2\nA,2\n");
+        var reader = new FeatureReader();
+        using var query = reader.ReadPart("query", At("q.npy"));
+        using var gallery = reader.ReadPart("gallery", At("g.npy"));
+        Assert.Equal([1L, 2, 3], query.Set.Identities);
+        Assert.Equal([3L, 2, 1], gallery.Set.Identities);
+        Assert.Equal([1L, 1, 1], query.Set.Cameras!);
+        using var parts = FeatureFile.Read(At("q.npy"));
+        Fails<KeyNotFoundException>("There is no set 'query' of features: the file has one set without a name, as every .npy file has. "
+            + "Take it by its position, [0]. If queries and gallery are in two files, read each by FeatureReader.ReadPart.",
+            () => parts["query"]);
+        // A list that is not needed may be damaged.
+        File.WriteAllText(At("q.csv"), "file;pid\na,b;7\n");
+        using var own = new FeatureReader().ReadPart("query", At("q.npy"), At("ids.npy"), At("ids.npy"));
+        Assert.Equal([7L, 8, 9], own.Set.Identities);
+        Assert.Contains("the list next to it cannot be read, so the images have no names", Assert.Single(own.Notes));
+    }
+
+    /// <summary>Arrays of types that are never read: Python objects, records, and dates.</summary>
+    [Theory]
+    [InlineData("'|O'", "()", 8), InlineData("[('a', '<i4')]", "(2,)", 8), InlineData("'<M8[ns]'", "(2,)", 16)]
+    public void AnArrayThatIsNotNeeded_DoesNotStopTheReading(string type, string shape, int length)
+    {
+        using var scope = NewDisposeScope();
+        NumPyArchive.Write(At("x.npz"), [new("feat", ones(2, 2)), new("pid", ones(2)), new("other", ones(5))]);
+        using (var zip = ZipFile.Open(At("x.npz"), ZipArchiveMode.Update))
+        using (var entry = zip.CreateEntry("meta.npy").Open())
+        {
+            var header = $"{{'descr': {type}, 'fortran_order': False, 'shape': {shape}, }}\n";
+            entry.Write([0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0, (byte)header.Length, 0]);
+            entry.Write(Encoding.ASCII.GetBytes(header));
+            entry.Write(new byte[length]);
+        }
+        using var read = FeatureFile.Read(At("x.npz"));
+        Assert.Equal(["meta"], read.Unread);
+    }
+
+    [Theory]
+    [InlineData("file,person\na,7\nb,8\n",
+        "whose first line names the columns file, person, and it needs a column under a known name (pid, pids, id, ids, label, ...)")]
+    [InlineData("a,7\nb,8\n", "whose first line names the columns a, 7, and it needs a column under a known name (pid, ")]
+    [InlineData("", "x.csv, which is empty, and it needs a column under a known name (pid, ")]
+    [InlineData("file;pid\na;7\nb;8\n", "names the columns file;pid; fields must be separated by commas, not by semicolons or tabs")]
+    [InlineData("file;pid\n\"a,b\";7\nb;8\n", "x.csv, line 2 does not parse: \"a,b\";7; fields must be separated by commas")]
+    [InlineData("file,pid,Pid\na,7,8\nb,8,9\n", "x.csv has several columns named pid")]
+    [InlineData("file,pid\na,\nb,8\n", "'pid' of the .csv file next to it is empty in row 1 of 2; each row must have an entry")]
+    [InlineData("pid,cam\n7,c1\n8,\n", "'cam' of the .csv file next to it is empty in row 2 of 2; each row must have an entry")]
+    [InlineData("file,pid\na,7\nb\n", "x.csv, line 3: 2 fields expected, got 1")]
+    public void AList_IsRefusedWithWhatItHasAndNeeds(string list, string message)
+    {
+        using var scope = NewDisposeScope();
+        NumPyFile.Write(At("x.npy"), ones(2, 2));
+        File.WriteAllText(At("x.csv"), list);
+        Fails<InvalidDataException>(message, () => FeatureFile.Read(At("x.npy")));
+    }
+
+    [Fact]
+    public void AFileOfItsOwn_IsNamedInErrors()
+    {
+        using var scope = NewDisposeScope();
+        NumPyFile.Write(At("x.npy"), ones(2, 2));
+        NumPyFile.Write(At("half.npy"), ones(2) / 2);
+        NumPyFile.Write(At("ids.npy"), ones(2));
+        var reader = new FeatureReader();
+        Fails<FileNotFoundException>($"There is no file {At("gone.npy")}.", () => reader.ReadPart("query", At("x.npy"), At("gone.npy")));
+        Fails<FileNotFoundException>($"There is no file {At("gone.npy")}.",
+            () => reader.ReadPart("query", At("x.npy"), At("ids.npy"), At("gone.npy")));
+        Assert.StartsWith($"{At("half.npy")}: the array of half.npy holds numbers that are not whole", Assert.Throws<InvalidDataException>(
+            () => reader.ReadPart("query", At("x.npy"), At("half.npy"))).Message);
     }
 
     [Fact]

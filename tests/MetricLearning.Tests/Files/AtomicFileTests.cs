@@ -112,6 +112,26 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void AFileThatCannotBeCreated_IsNamed_AndNotTheTemporaryOne()
+    {
+        var missing = Path.Combine(folder, "none", "x");
+        var inFile = Path.Combine(Target, "x");
+        File.WriteAllText(Target, "a file");
+        Fails<DirectoryNotFoundException>($"{missing}: there is no folder {Path.Combine(folder, "none")}. Create it first.", missing);
+        Fails<DirectoryNotFoundException>($"{inFile}: there is no folder {Target}. Create it first.", inFile);
+        var longest = Path.Combine(folder, new string('x', 250));
+        if (!OperatingSystem.IsWindows()) Fails<PathTooLongException>($"{longest}: the name is too long", longest);
+        Assert.Equal([Target], Directory.GetFileSystemEntries(folder));
+
+        static void Fails<TException>(string message, string path) where TException : Exception
+        {
+            var error = Assert.Throws<TException>(() => Write(path, "new"));
+            Assert.StartsWith(message, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(".tmp", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void AWriterThatThrows_LeavesNothing()
     {
         File.WriteAllText(Target, "old");

@@ -244,7 +244,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Refuses(1, "No identity is both a query and in the gallery.", InFolder("strangers.npz"));
         Write("two-sets", "qf", arrays["query_feat"], ("gf", arrays["gallery_feat"]), ("q_pids", arrays["query_pid"]),
             ("q_camids", arrays["query_cam"]), ("query_feat", null), ("gallery_feat", null));
-        Refuses(1, "--names has no *, so it names one set, and the file has more features: gf. Write * for query (or q)",
+        Refuses(1, "--names has no *, so it names one set, and the file has other arrays that may be features: gf. Write * for query",
             InFolder("two-sets.npz"), "--names", "qf,q_pids,q_camids");
         Write("no-cameras", "query_cam", null, ("gallery_cam", null));
         Refuses(1, "there are none. Give them, or take --protocol none.", InFolder("no-cameras.npz"));
