@@ -40,9 +40,9 @@ internal sealed class FeatureColumns(FeatureNames? names)
         if (names is null && column == FeatureColumn.Features && shortFeatures.TryGetValue(set, out var other)) yield return other;
     }
 
-    /// <summary>The names of <see cref="NamesOf"/> in words; the pattern if it does not fit the set.</summary>
-    public string Described(FeatureColumn column, string set) =>
-        MessageText.Some([.. NamesOf(column, set).DefaultIfEmpty(Patterns(column)[0])]);
+    /// <summary>The names of <see cref="NamesOf"/> in words, or why there are none.</summary>
+    public string Described(FeatureColumn column, string set) => MessageText.Some([.. NamesOf(column, set).DefaultIfEmpty(
+        $"{Patterns(column)[0]}, which does not fit {(set.Length == 0 ? "a set without a name" : $"the set '{set}'")}")]);
 
     /// <summary>Whether an array may be a column of a set.</summary>
     public bool Knows(string array) => names is not null || Enum.GetValues<FeatureColumn>().Any(column =>

@@ -131,7 +131,7 @@ public sealed class FeatureReader
             var wanted = columns.Described(column, set);
             return new(!arrays.IsNpy ? $"it has no {what}{Of(name)} {known} ({wanted}); it has {arrays.Described}"
                 : arrays.List is { } list ? $"it has no {what}{Of(name)}: next to it is {list.Described}, and it needs a column {known} "
-                    + $"({wanted}), such as the first line file,pid,cam"
+                    + $"({wanted}){(Names is null ? ", such as the first line file,pid,cam" : "")}"
                 : $"a .npy file has no {what}{Of(name)}: give them in a .csv file next to it, with the columns file, pid and cam, or in a "
                     + $"file of their own, by {nameof(FeatureReader)}.{nameof(ReadPart)}");
         }

@@ -21,7 +21,6 @@ internal static class AtomicFile
     /// <param name="write">Writes the contents.</param>
     /// <exception cref="IOException">The file cannot be written. Where its folder is missing (<see cref="DirectoryNotFoundException"/>) or
     /// the disk is full, the message names the target, which is as it was, and says what to do.</exception>
-    /// <exception cref="UnauthorizedAccessException">The program has no permission to create files in the folder.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         if (IsDevice(path))
@@ -51,7 +50,8 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>Creates the temporary file. Errors name the target, because the user does not know the temporary file.</summary>
+    /// <summary>Creates the temporary file. Errors name the target, because the user does not know the temporary file. All are of the
+    /// documented type.</summary>
     private static FileStream Create(string temporary, string path)
     {
         // The lock lasts until the file has its final name. Windows renames an open file only if it is opened with FileShare.Delete.
@@ -63,7 +63,7 @@ internal static class AtomicFile
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new UnauthorizedAccessException($"{path}: the program has no permission to create files in the folder {folder}.", e);
+            throw new IOException($"{path}: the program has no permission to create files in the folder {folder}.", e);
         }
         catch (IOException e)
         {

@@ -213,6 +213,15 @@ public sealed class FeatureReaderTests : IDisposable
         Fails<InvalidDataException>($"x.npz: it has no cameras under the given name (zzz){has}",
             () => new FeatureReader { Names = new("query_feat", "query_pid", "zzz") }.Read(At("x.npz")));
         NumPyFile.Write(At("cams.npy"), ones(2));
+        NumPyFile.Write(At("x.npy"), ones(2, 3));
+        File.WriteAllText(At("x.csv"), "pid,who\n7,8\n7,8\n");
+        Fails<InvalidDataException>(
+            "names the columns pid, who, and it needs a column under the given name (*_who, which does not fit a set without a name)",
+            () => new FeatureReader { Names = new("*_feat", "*_who") }.ReadPart("query", At("x.npy")));
+        Fails<InvalidDataException>("names the columns pid, who, and it needs a column under the given name (zzz)",
+            () => new FeatureReader { Names = new("feat", "who", "zzz") }.ReadPart("query", At("x.npy")));
+        using (var given = new FeatureReader { Names = new("feat", "who") }.Read(At("x.npy")))
+            Assert.Equal([8L, 8], given[0].Set.Identities);
         var reader = new FeatureReader { Names = new("*_feat", "*_pid", "*_zzz") };
         using var own = reader.ReadPart("query", At("x.npz"), cameras: At("cams.npy"));
         Assert.Equal([1L, 1], own.Set.Cameras!);
