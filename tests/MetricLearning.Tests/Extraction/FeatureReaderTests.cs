@@ -199,10 +199,8 @@ public sealed class FeatureReaderTests : IDisposable
     public void AGivenName_MustBeInTheFile()
     {
         using var scope = NewDisposeScope();
-        NumPyArchive.Write(At("x.npz"), [.. new[] { "query", "gallery" }.SelectMany(set => new KeyValuePair<string, Tensor>[]
-        {
-            new($"{set}_feat", ones(2, 3)), new($"{set}_pid", ones(2)), new($"{set}_cam", ones(2)),
-        })]);
+        NumPyArchive.Write(At("x.npz"), [new("query_feat", ones(2, 3)), new("query_pid", ones(2)), new("query_cam", ones(2)),
+            new("gallery_feat", ones(2, 3)), new("gallery_pid", ones(2)), new("gallery_cam", ones(2))]);
         const string has = "; it has query_feat, query_pid, query_cam, gallery_feat, gallery_pid, gallery_cam";
         Fails<InvalidDataException>($"x.npz: it has no cameras of query under the given name (query_zzz, q_zzz){has}",
             () => new FeatureReader { Names = new("*_feat", "*_pid", "*_zzz") }.Read(At("x.npz")));
