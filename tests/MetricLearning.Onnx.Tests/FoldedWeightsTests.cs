@@ -8,6 +8,8 @@ namespace MetricLearning.Onnx.Tests;
 [LeavesNoTensors]
 public class FoldedWeightsTests
 {
+    private static readonly bool[] eachWay = [false, true];
+
     private static readonly Dictionary<string, Func<long, Neck?>> necks = new()
     {
         ["none"] = _ => null,
@@ -16,7 +18,7 @@ public class FoldedWeightsTests
     };
 
     public static TheoryData<string, string, bool> Networks =>
-        [.. from backbone in BackboneCatalogue.Small.Keys from neck in necks.Keys from isFolded in new[] { false, true }
+        [.. from backbone in BackboneCatalogue.Small.Keys from neck in necks.Keys from isFolded in eachWay
             select (backbone, neck, isFolded)];
 
     [Theory, MemberData(nameof(Networks))]

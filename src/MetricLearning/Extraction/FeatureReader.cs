@@ -13,8 +13,8 @@ namespace MetricLearning;
 /// files. Its embedding space is in the file <c>x.npy.space.json</c> next to it, if there is one.</para>
 /// <para>Features are [N, D], or [N, D, 1, 1]. Integer features become float32 if float32 can represent all of them. Identities and cameras
 /// are whole numbers of any type, or texts, none of them empty. If all texts of a set are whole numbers, they are numbers: <c>0007</c> is
-/// 7. Otherwise they are names, which become 1, 2, … in the order of their first occurrence; only <c>-1</c>, the identity of junk, stays −1.
-/// The same name has the same number in all files that one reader reads, so read the files of queries and gallery with one reader. It
+/// 7. Otherwise they are names, which become 1, 2, … in the order of their first occurrence; only <c>-1</c>, the identity of junk, stays
+/// −1. The same name has the same number in all files that one reader reads, so read the files of queries and gallery with one reader. It
 /// refuses names in one set and numbers in another. <see cref="FeaturePart.IdentityNames"/> has the names.</para>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>

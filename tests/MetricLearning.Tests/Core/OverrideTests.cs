@@ -1,6 +1,5 @@
 using System.Reflection;
 using MetricLearning.Testing;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
