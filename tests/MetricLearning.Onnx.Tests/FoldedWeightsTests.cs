@@ -8,8 +8,6 @@ namespace MetricLearning.Onnx.Tests;
 [LeavesNoTensors]
 public class FoldedWeightsTests
 {
-    private static readonly bool[] eachWay = [false, true];
-
     private static readonly Dictionary<string, Func<long, Neck?>> necks = new()
     {
         ["none"] = _ => null,
@@ -17,9 +15,10 @@ public class FoldedWeightsTests
         ["FullyConnectedNeck"] = width => new FullyConnectedNeck(width, 16),
     };
 
-    public static TheoryData<string, string, bool> Networks =>
-        [.. from backbone in BackboneCatalogue.Small.Keys from neck in necks.Keys from isFolded in eachWay
-            select (backbone, neck, isFolded)];
+    private static readonly bool[] both = [false, true];
+
+    public static TheoryData<string, string, bool> Networks => [.. from backbone in BackboneCatalogue.Small.Keys
+        from neck in necks.Keys from isFolded in both select (backbone, neck, isFolded)];
 
     [Theory, MemberData(nameof(Networks))]
     public void WeightsComeBackInOrder(string backbone, string neck, bool isFolded)
