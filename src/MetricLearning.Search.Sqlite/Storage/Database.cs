@@ -98,7 +98,7 @@ internal sealed class Database
     /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
     public SqliteConnection Open()
     {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref isClosed), typeof(SqliteVectorStore));
+        if (Volatile.Read(ref isClosed)) throw new ObjectDisposedException(Path, $"The store of {Path} is disposed.");
         var opened = new SqliteConnection(connection);
         try
         {
