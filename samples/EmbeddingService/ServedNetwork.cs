@@ -41,15 +41,17 @@ internal sealed class ServedNetwork : IDisposable
         {
             try
             {
-                var vector = await embedder.EmbedAsync(picture.Bytes, cancellationToken);
-                // JSON has no such numbers, and nothing can be compared with them.
-                if (!Array.TrueForAll(vector, float.IsFinite)) throw new Refusal(StatusCodes.Status422UnprocessableEntity, "network",
-                    prefix + "The network gives numbers for this picture that are NaN or infinite.");
-                return new(picture.Name, vector);
+                return new(picture.Name, await embedder.EmbedAsync(picture.Bytes, cancellationToken));
             }
             catch (InvalidDataException e)
             {
                 throw new Refusal(StatusCodes.Status400BadRequest, "picture", prefix + e.Message);
+            }
+            catch (InvalidOperationException e) when (e is { InnerException: null } and not ObjectDisposedException)
+            {
+                // The network ran, and its vector is not finite. If it could not run, the inner exception is ONNX Runtime's.
+                throw new Refusal(StatusCodes.Status422UnprocessableEntity, "network",
+                    prefix + "The network gives numbers for this picture that are NaN or infinite.");
             }
         }
     }

@@ -93,9 +93,9 @@ public sealed record KMeans
             var before = assigned.ToArray();
             var moved = Update(rows, assigned, nearest);
             var (next, distances) = search.Assign(moved);
-            // Rows that Update moved into empty clusters may return, because another center is equal. Then the iterations would repeat.
+            // If there are more clusters than different rows, Update moves a row into an empty cluster for ever, and nothing is gained.
             settled = next.AsSpan().SequenceEqual(assigned)
-                || (next.AsSpan().SequenceEqual(before) && distances.AsSpan().SequenceEqual(nearest));
+                || (!assigned.AsSpan().SequenceEqual(before) && distances.Sum() >= nearest.Sum());
             (assigned, nearest) = (next, distances);
             centers.copy_(moved);
             progress.Report((iterations + 1) / passes);

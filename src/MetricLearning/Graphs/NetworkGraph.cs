@@ -27,7 +27,7 @@ public abstract class NetworkGraph
         current = this.model;
         paths.Add(model, "");
         foreach (var (name, module) in model.named_modules()) paths.TryAdd(module, name);
-        state = ModuleState.Of(model);
+        state = model.state_dict();
     }
 
     /// <summary>The dotted name of the layer that is being described; empty for the model itself.</summary>

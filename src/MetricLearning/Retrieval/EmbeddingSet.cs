@@ -148,8 +148,8 @@ public sealed class EmbeddingSet : IDisposable
     /// can be shortened in this way.</summary>
     /// <param name="width">How many numbers to keep, from 1 to D. A distance that depends on the lengths of rows, such as the cosine, uses
     /// the lengths of the shortened rows.</param>
-    /// <returns>A set [N, width] of its own memory, which the caller disposes. Its <see cref="Space"/>, if known, has the new
-    /// dimension.</returns>
+    /// <returns>A set [N, width] of its own memory, which the caller disposes. Its <see cref="Space"/>, if known, has the new dimension and
+    /// does not say whether rows have length 1.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The width is below 1 or above D.</exception>
     public EmbeddingSet Prefix(long width)
     {
@@ -157,7 +157,7 @@ public sealed class EmbeddingSet : IDisposable
         using var scope = NewDisposeScope();
         return new EmbeddingSet(Features.narrow(1, 0, width).clone(), Identities, Cameras)
         {
-            Space = Space is null ? null : Space with { Dimension = width },
+            Space = Space is null ? null : Space.OfCombinations with { Dimension = width },
         };
     }
 

@@ -42,7 +42,7 @@ public static class MultiQuery
         }
         var features = rows.Count == 0 ? images.Features.narrow(0, 0, 0).clone()
             : stack(rows).index_select(0, tensor(indices, device: images.Features.device));
-        return new EmbeddingSet(features, query.Identities, query.Cameras) { Space = images.Space };
+        return new EmbeddingSet(features, query.Identities, query.Cameras) { Space = images.Space?.OfCombinations };
     }
 
     /// <summary>Some rows pooled into one, [D].</summary>

@@ -14,6 +14,7 @@ public sealed class RerankedDistances : IDisposable
     private readonly Func<int, int, Tensor> rows;
     private readonly Func<ScoreSource>? scores;
     private readonly Tensor[] held;
+    private volatile bool isDisposed;
 
     /// <param name="queries">Q.</param>
     /// <param name="gallery">G.</param>
@@ -84,6 +85,7 @@ public sealed class RerankedDistances : IDisposable
     /// <summary>Frees the features.</summary>
     public void Dispose()
     {
+        isDisposed = true;
         foreach (var tensor in held) tensor.Dispose();
     }
 
@@ -96,7 +98,8 @@ public sealed class RerankedDistances : IDisposable
 
     private void RequireInUse()
     {
-        foreach (var tensor in held) Guard.Owned(tensor, this);
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        foreach (var tensor in held) Guard.Owned(tensor, this);     // the dispose scope of the tensors may have ended
     }
 
     internal RerankedDistances MoveToOuterDisposeScope()

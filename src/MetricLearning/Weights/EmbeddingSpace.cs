@@ -75,6 +75,10 @@ public sealed record EmbeddingSpace
     /// <summary>The fingerprint of the weights, as <see cref="FingerprintOf"/> gives it.</summary>
     public string? Fingerprint { get; init; }
 
+    /// <summary>The space of vectors that are computed from vectors of this space, such as their means. The lengths of such vectors are not
+    /// known.</summary>
+    internal EmbeddingSpace OfCombinations => this with { Normalized = null };
+
     /// <summary>Makes embeddings of this space of the output of its network: scales each row to length 1 if <see cref="Normalized"/> is
     /// true, and leaves it as it is otherwise. A row that has length 1, or is all zeros, does not change.</summary>
     /// <param name="output">[N, D], such as <c>model.Embed(images)</c>; the caller keeps it.</param>

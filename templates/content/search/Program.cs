@@ -45,7 +45,7 @@ app.MapPost("/search", async (HttpRequest request, string? tag, CancellationToke
     {
         vector = await EmbedAsync(request.Body, cancellationToken);
     }
-    catch (InvalidDataException e)
+    catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
     {
         return Results.BadRequest(new { error = e.Message });
     }
@@ -90,7 +90,7 @@ async Task IndexAsync()
             var key = Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/');
             index.Add(key, vector, new RowLabels { Tags = [.. key.Split('/')[..^1]] });         // the names of its folders
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is InvalidDataException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"{file} is skipped: {e.Message}");
         }
@@ -100,6 +100,6 @@ async Task IndexAsync()
 async Task<float[]> EmbedAsync(Stream picture, CancellationToken cancellationToken)
 {
     var vector = await embedder.EmbedAsync(picture, cancellationToken);
-    return vector.All(float.IsFinite) && (metric != SearchMetric.Cosine || vector.Any(value => value != 0)) ? vector
-        : throw new InvalidDataException("The network gives this picture a vector that cannot be compared: it is zero or not finite.");
+    return metric != SearchMetric.Cosine || vector.Any(value => value != 0) ? vector
+        : throw new InvalidDataException("The network gives this picture a vector of zeros, which has no cosine.");
 }

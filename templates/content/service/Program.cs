@@ -77,11 +77,11 @@ async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, 
     try
     {
         var vector = await embedder.EmbedAsync(request.Body, cancellationToken);
-        return vector.All(float.IsFinite) && (distance != DistanceFunction.CosineSimilarity || vector.Any(value => value != 0))
+        return distance != DistanceFunction.CosineSimilarity || vector.Any(value => value != 0)
             ? await answer(vector)
-            : Refused("The network gives this picture a vector that cannot be compared: it is zero or not finite.");
+            : Refused("The network gives this picture a vector of zeros, which has no cosine.");
     }
-    catch (InvalidDataException e)
+    catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
     {
         return Refused(e.Message);
     }

@@ -45,7 +45,7 @@ public class FocalLossTests
         string Message(Tensor logits, Tensor labels) => Assert.ThrowsAny<ArgumentException>(() => loss.call(logits, labels)).Message;
         Assert.StartsWith("labels must be in [0, 4), got 4 in row 1.", Message(zeros(3, 4), tensor([0L, 4, 0])));
         Assert.StartsWith("labels must be [3], one label per row, got [2].", Message(zeros(3, 4), tensor([0L, 1])));
-        Assert.StartsWith("logits must be [N, D], got [3].", Message(zeros(3), zeros(3, ScalarType.Int64)));
+        Assert.StartsWith("logits must be [N, C], got [3].", Message(zeros(3), zeros(3, ScalarType.Int64)));
         Assert.StartsWith("gamma must be 0 or greater.", Assert.Throws<ArgumentOutOfRangeException>(() => new FocalLoss(-1)).Message);
     }
 }

@@ -81,7 +81,7 @@ public class LabelSmoothingCrossEntropyLossTests
         Assert.StartsWith("labels must be [3], one label per row, got [2].", Message(z, tensor([0L, 1])));
         Assert.StartsWith("labels must be [3], or [3, 4] as the logits, got [3, 5].", Message(z, zeros(3, 5)));
         Assert.StartsWith("labels must be integers (int64, int32, int16, int8 or uint8), got Float32.", Message(z, zeros(3)));
-        Assert.StartsWith("logits must be [N, D], got [3].", Message(zeros(3), zeros(3, ScalarType.Int64)));
+        Assert.StartsWith("logits must be [N, C], got [3].", Message(zeros(3), zeros(3, ScalarType.Int64)));
         Assert.StartsWith("epsilon must be in [0, 1].", Assert.Throws<ArgumentOutOfRangeException>(
             () => new LabelSmoothingCrossEntropyLoss(1.5)).Message);
     }

@@ -67,7 +67,7 @@ public class ReducerTests
     {
         using var scope = NewDisposeScope();
         using var batch = Batch();
-        Assert.StartsWith("This loss defines no divisor.",
+        Assert.StartsWith("Reducer.Divisor needs a loss that defines a divisor: MarginLoss or ProxyAnchorLoss.",
             Assert.Throws<InvalidOperationException>(() => Reducer.Divisor.Reduce(new(ones(2)), batch)).Message);
         Assert.StartsWith("The values of this loss do not belong to rows",
             Assert.Throws<InvalidOperationException>(() => Reducer.PerAnchor.Reduce(new(ones(2)), batch)).Message);

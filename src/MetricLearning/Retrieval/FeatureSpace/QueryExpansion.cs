@@ -151,5 +151,5 @@ public sealed record QueryExpansion
     }
 
     private static EmbeddingSet With(EmbeddingSet set, Tensor features) =>
-        new(features.to(set.Features.dtype, copy: true), set.Identities, set.Cameras) { Space = set.Space };
+        new(features.to(set.Features.dtype, copy: true), set.Identities, set.Cameras) { Space = set.Space?.OfCombinations };
 }
