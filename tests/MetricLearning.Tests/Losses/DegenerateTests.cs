@@ -120,8 +120,9 @@ public class DegenerateTests
         ["not contiguous"] = name => Assert.Equal(Module(name, Rows(12), Labels), Module(name, Rows(12).t().contiguous().t(), Labels), 10),
         ["wrong rank"] = name =>
         {
-            ModuleThrows(name, Rows(12).unsqueeze(2), Labels, $"{ModuleTable.Argument(name)} must be [N, D], got [12, 6, 1].");
-            ModuleThrows(name, Rows(12).select(1, 0), Labels, $"{ModuleTable.Argument(name)} must be [N, D], got [12].");
+            var expected = $"{ModuleTable.Argument(name)} must be [N, {(ModuleTable.Argument(name) == "logits" ? "C" : "D")}], got ";
+            ModuleThrows(name, Rows(12).unsqueeze(2), Labels, expected + "[12, 6, 1].");
+            ModuleThrows(name, Rows(12).select(1, 0), Labels, expected + "[12].");
         },
         ["label/row mismatch"] = name => ModuleThrows(name, Rows(12), Labels.narrow(0, 0, 11), ModuleTable.IsOfViews(name)
             ? $"{ModuleTable.Argument(name)} and " : "labels must be [12], one label per row, got [11]."),
