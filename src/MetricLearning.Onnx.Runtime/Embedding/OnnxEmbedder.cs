@@ -240,7 +240,7 @@ public sealed class OnnxEmbedder : IDisposable
             if (EmbeddingSpace.StrayNumber(embedding) is { } place)
                 batch[i].Result.TrySetException(new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
                     $"{path}: the network gave {embedding[place]} at index {place} of the embedding of an image.")));
-            else batch[i].Result.TrySetResult(Space.Finish(embedding));
+            else batch[i].Result.TrySetResult(Space.FinishFinite(embedding));
         }
     }
 }

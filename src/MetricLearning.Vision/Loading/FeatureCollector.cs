@@ -8,10 +8,10 @@ internal sealed class FeatureCollector(ImageList images, EmbeddingSpace space) :
     private readonly List<int> rows = new(images.Count);
     private Tensor? features;
 
-    /// <summary>Adds the features [n, D] of the images with these indices, as the network gave them.</summary>
+    /// <summary>Adds the features [n, D] of the images with these indices, as the network gave them. They are finite.</summary>
     public void Add(IReadOnlyList<int> indices, Tensor output)
     {
-        using var part = space.Finish(output);
+        using var part = space.FinishFinite(output);
         features ??= empty([images.Count, part.size(1)], part.dtype, part.device).DetachFromDisposeScope();
         using var place = features.narrow(0, rows.Count, indices.Count);
         place.copy_(part);

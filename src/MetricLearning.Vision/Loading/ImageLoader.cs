@@ -224,10 +224,8 @@ public sealed class ImageLoader
 
     private void CheckFinite(Tensor features, ImageBatch batch)
     {
-        var finite = features.isfinite().all(1);
-        if (finite.all().item<bool>()) return;
-        var row = finite.to(ScalarType.Int64).argmin().item<long>();
-        throw new InvalidOperationException($"{Images[batch.Indices[(int)row]].Path}: its features are NaN or infinite.");
+        if (EmbeddingSpace.StrayRow(features) is { } row)
+            throw new InvalidOperationException($"{Images[batch.Indices[(int)row]].Path}: its features are NaN or infinite.");
     }
 
     private IEnumerable<(ImageBatch Batch, int End)> Load(long[] indices, int start, int batchSize, int epoch,

@@ -90,12 +90,11 @@ public sealed record KMeans
         for (; iterations < MaxIterations && !settled; iterations++)
         {
             using var step = NewDisposeScope();
-            var before = assigned.ToArray();
-            var moved = Update(rows, assigned, nearest);
+            var (moved, filled) = Update(rows, assigned, nearest);
             var (next, distances) = search.Assign(moved);
             // If there are more clusters than different rows, Update moves a row into an empty cluster for ever, and nothing is gained.
             settled = next.AsSpan().SequenceEqual(assigned)
-                || (!assigned.AsSpan().SequenceEqual(before) && distances.Sum() >= nearest.Sum());
+                || (filled && distances.Sum() >= nearest.Sum());
             (assigned, nearest) = (next, distances);
             centers.copy_(moved);
             progress.Report((iterations + 1) / passes);
@@ -138,14 +137,15 @@ public sealed record KMeans
         return last;
     }
 
-    /// <summary>The mean row of each cluster. Empty clusters take the farthest rows first: <paramref name="assigned"/> is
-    /// changed.</summary>
-    private Tensor Update(Tensor rows, int[] assigned, double[] nearest)
+    /// <summary>The mean row of each cluster. Empty clusters take the farthest rows first: <paramref name="assigned"/> is then changed, and
+    /// the result says that there were some.</summary>
+    private (Tensor Means, bool Filled) Update(Tensor rows, int[] assigned, double[] nearest)
     {
         using var scope = NewDisposeScope();
         var sizes = new int[Clusters];
         foreach (var a in assigned) sizes[a]++;
-        if (sizes.Contains(0))
+        var filled = sizes.Contains(0);
+        if (filled)
         {
             var farthest = Enumerable.Range(0, assigned.Length).OrderByDescending(i => nearest[i]).ThenBy(i => i).GetEnumerator();
             for (var c = 0; c < Clusters; c++)
@@ -166,6 +166,6 @@ public sealed record KMeans
             means.Add(rows.index_select(0, members).mean([0]));
             place += size;
         }
-        return stack(means).MoveToOuterDisposeScope();
+        return (stack(means).MoveToOuterDisposeScope(), filled);
     }
 }

@@ -107,7 +107,8 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
                 throw Returned.Wrong(this, nameof(Terms), "values [K] or a scalar", Guard.Shape(values));
             if (term.Anchors is { } anchors && (values.dim() == 0 || anchors.dim() != 1 || anchors.size(0) != values.size(0)))
                 throw Returned.Wrong(this, nameof(Terms), $"an anchor for each of the values {Guard.Shape(values)}", Guard.Shape(anchors));
-            if (term.Divisor is { } divisor) Returned.Shape(divisor, this, $"{nameof(Terms)}' {nameof(term.Divisor)}");
+            if (term.Divisor is { } divisor && divisor.dim() != 0)
+                throw Returned.Wrong(this, nameof(Terms), "a scalar as the divisor", Guard.Shape(divisor));
             yield return term;
         }
     }

@@ -41,8 +41,7 @@ public sealed class TrainingCheckpoint
     private const string Random = "rng";
     private const string RandomKey = Random + ".torch";    // so no part may be named "rng"
     private readonly Stopwatch unsaved = Stopwatch.StartNew();
-    private readonly Dictionary<string, nn.Module> modules = [];
-    private readonly Dictionary<string, int> stateCounts = [];
+    private readonly Dictionary<string, AddedModule> modules = [];
     private readonly Dictionary<string, OptimizerHelper> optimizers = [];
     private readonly Dictionary<string, LearningRateSchedule> schedules = [];
     private readonly Dictionary<string, Sampler> samplers = [];
@@ -76,9 +75,9 @@ public sealed class TrainingCheckpoint
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
     public void Add(string name, nn.Module module)
     {
-        Add(modules, name, module);
+        ArgumentNullException.ThrowIfNull(module);
         using var scope = NewDisposeScope();
-        stateCounts.Add(name, module.state_dict().Count);
+        Add(modules, name, new AddedModule(module, module.state_dict().Count));
     }
 
     /// <summary>Adds an optimizer: its settings, and the state that it keeps for each parameter.</summary>
@@ -179,7 +178,7 @@ public sealed class TrainingCheckpoint
         restore.CheckNames("sampler", samplers.Keys, saved.Samplers.Keys);
         restore.CheckNames("part", states.Keys, saved.States.Keys);
         restore.Random(RandomKey);
-        foreach (var (name, module) in modules) restore.Module(name, module);
+        foreach (var (name, added) in modules) restore.Module(name, added.Module);
         foreach (var (name, optimizer) in optimizers) restore.Optimizer(name, optimizer);
         foreach (var (name, sampler) in samplers) restore.Sampler(name, sampler);
         foreach (var (name, schedule) in schedules) restore.Schedule(name, schedule);
@@ -216,7 +215,7 @@ public sealed class TrainingCheckpoint
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(name);
-        if (!modules.TryGetValue(name, out var module)) throw new ArgumentException($"no module has been added as '{name}'.", nameof(name));
+        if (!modules.TryGetValue(name, out var added)) throw new ArgumentException($"no module has been added as '{name}'.", nameof(name));
         using var scope = NewDisposeScope();
         using var unchanging = no_grad();
         var (saved, tensors) = CheckpointFile.Read(path);
@@ -224,7 +223,7 @@ public sealed class TrainingCheckpoint
 
         var restore = new CheckpointRestore(path, saved, tensors);
         restore.CheckNames("module", [name], saved.Modules.Where(other => other == name));
-        restore.Module(name, module);
+        restore.Module(name, added.Module);
         restore.Apply();
     }
 
@@ -232,8 +231,8 @@ public sealed class TrainingCheckpoint
     {
         using var scope = NewDisposeScope();
         var tensors = new Dictionary<string, Tensor>();
-        foreach (var (name, module) in modules)
-            foreach (var (key, value) in ModuleState.Of(module, stateCounts[name])) tensors.Add($"{name}.{key}", value);
+        foreach (var (name, added) in modules)
+            foreach (var (key, value) in ModuleState.Of(added.Module, added.Tensors)) tensors.Add($"{name}.{key}", value);
         foreach (var (name, optimizer) in optimizers) AddTensors(name, optimizer, tensors);
         foreach (var (name, part) in states)
             foreach (var (key, value) in part.StateTensors) tensors.Add($"{name}.{key}", value);
@@ -281,4 +280,7 @@ public sealed class TrainingCheckpoint
             [.. parameters.Select(IReadOnlyList<double> (entry) => [.. OptimizerStates.Numbers(entry.State)
                 .Select(number => number.Get())])]);
     }
+
+    /// <summary>A module, and the number of tensors of its state when it was added. A disposed module has fewer.</summary>
+    private sealed record AddedModule(nn.Module Module, int Tensors);
 }

@@ -88,13 +88,22 @@ public sealed record EmbeddingSpace
     public Tensor Finish(Tensor output)
     {
         Guard.Matrix(output);
+        CheckWidth(output.size(1), nameof(output));
+        return StrayRow(output) is not { } row ? Scaled(output) : throw new ArgumentException(
+            $"output must be finite, got NaN or infinite numbers in row {row}.", nameof(output));
+    }
+
+    /// <summary>As <see cref="Finish(Tensor)"/>, for output [N, D] that is known to be finite.</summary>
+    internal Tensor FinishFinite(Tensor output)
+    {
+        CheckWidth(output.size(1), nameof(output));
+        return Scaled(output);
+    }
+
+    private Tensor Scaled(Tensor output)
+    {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        CheckWidth(output.size(1), nameof(output));
-        var finite = output.isfinite().all(1);
-        if (!finite.all().item<bool>()) throw new ArgumentException(
-            $"output must be finite, got NaN or infinite numbers in row {finite.to(ScalarType.Int64).argmin().item<long>()}.",
-            nameof(output));
         if (Normalized != true) return output.alias().MoveToOuterDisposeScope();
         var rows = output.to(ScalarType.Float64);
         var lengths = (rows * rows).sum(1, keepdim: true).sqrt();
@@ -111,9 +120,15 @@ public sealed record EmbeddingSpace
         CheckWidth(output.Length, nameof(output));
         if (StrayNumber(output) is { } place) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
             $"output must be finite, got {output[place]} at index {place}."), nameof(output));
+        return FinishFinite(output);
+    }
+
+    /// <summary>As <see cref="Finish(ReadOnlySpan{float})"/>, for output that is known to be finite.</summary>
+    internal float[] FinishFinite(ReadOnlySpan<float> output)
+    {
+        CheckWidth(output.Length, nameof(output));
         var embedding = output.ToArray();
-        var length = LengthOf(output);
-        if (Normalized == true && length != 0 && Math.Abs(length - 1) > UnitTolerance)
+        if (Normalized == true && LengthOf(output) is var length && length != 0 && Math.Abs(length - 1) > UnitTolerance)
             for (var i = 0; i < embedding.Length; i++) embedding[i] = (float)(embedding[i] / length);
         return embedding;
     }
@@ -233,6 +248,14 @@ public sealed record EmbeddingSpace
         for (var i = 0; i < vector.Length; i++)
             if (!float.IsFinite(vector[i])) return i;
         return null;
+    }
+
+    /// <summary>The first row [N, D] that has a number that is NaN or infinite; null if there is none.</summary>
+    internal static long? StrayRow(Tensor rows)
+    {
+        using var scope = NewDisposeScope();
+        var finite = rows.isfinite().all(1);
+        return finite.all().item<bool>() ? null : finite.to(ScalarType.Int64).argmin().item<long>();
     }
 
     /// <summary>Requires that two spaces agree in what is known of both.</summary>

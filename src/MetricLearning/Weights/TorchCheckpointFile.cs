@@ -325,7 +325,7 @@ public static partial class TorchCheckpointFile
         if (storage.Type.IsUnsigned)
             return new StoredNumbers('u', storage.Type.Size, BigEndian: false).Read(stream, [storage.Count], columnMajor: false)
                 .DetachFromDisposeScope();
-        if (type is not (ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64)) 
+        if (type is not (ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64))
             return RawTensor.Read(stream, storage.Count, type, $"The storage {storage.Key}");
         using var scope = NewDisposeScope();
         using var parts = RawTensor.Read(stream, 2 * storage.Count,
