@@ -94,7 +94,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
             Log.CannotGoOn(log, e);
             how = $"It could not continue: {App.MessageOf(e).TrimEnd('.')}. ";
         }
-        var message = $"{how}{added} pictures added{(known > 0 ? $", {known} were there already" : "")}"
+        var message = $"{how}{added} {(added == 1 ? "picture" : "pictures")} added{(known > 0 ? $", {known} were there already" : "")}"
             + $"{(unreadable > 0 ? $", {unreadable} could not be read" : "")}.";
         lock (gate)
         {

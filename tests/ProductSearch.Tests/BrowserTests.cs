@@ -64,10 +64,11 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
     [Fact]
     public async Task AFolder_IsAdded_WithItsProgressShown()
     {
-        var folder = Directory.CreateDirectory(Path.Combine(server.Photos, "browser shelf"));
+        await using var own = await RunningServer.StartOwnAsync();
+        var folder = Directory.CreateDirectory(Path.Combine(own.Photos, "browser shelf"));
         for (var i = 0; i < 40; i++)
-            File.WriteAllBytes(Path.Combine(folder.FullName, $"thing_{i}.jpg"), await server.Example(100 + i));
-        var page = await OpenAsync();
+            File.WriteAllBytes(Path.Combine(folder.FullName, $"thing_{i}.jpg"), await own.Example(100 + i));
+        var page = await OpenAsync(own);
         // Records every step of the progress bar, which may disappear before the test reads it.
         await page.EvaluateAsync("""
             () => {
@@ -88,6 +89,8 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         await page.Locator("#folder").FillAsync("/");
         await page.Locator("#index-form button").First.ClickAsync();
         await Assertions.Expect(page.Locator("#index-message")).ToContainTextAsync("Only folders in ");
+        // The page would report that its server is gone.
+        await page.CloseAsync();
         // The browser itself reports the refused request.
         errors.RemoveAll(error => error.Contains("400 (Bad Request)", StringComparison.Ordinal));
     }
@@ -208,7 +211,9 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         }
     }
 
-    private async Task<IPage> OpenAsync(int width = 1280, ColorScheme scheme = ColorScheme.Light)
+    private Task<IPage> OpenAsync(int width = 1280, ColorScheme scheme = ColorScheme.Light) => OpenAsync(server, width, scheme);
+
+    private async Task<IPage> OpenAsync(RunningServer at, int width = 1280, ColorScheme scheme = ColorScheme.Light)
     {
         var path = browsers.FirstOrDefault(File.Exists);
         Assert.SkipWhen(path is null, $"There is no Chromium: none of {string.Join(", ", browsers)} exists; eng/install-chromium.sh "
@@ -223,7 +228,7 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
             if (message.Type is "error" or "warning") errors.Add(message.Text);
         };
         page.PageError += (_, error) => errors.Add(error);
-        await page.GotoAsync(server.Client.BaseAddress!.ToString());
+        await page.GotoAsync(at.Client.BaseAddress!.ToString());
         await Assertions.Expect(page.Locator("#count")).ToContainTextAsync("products");
         return page;
     }

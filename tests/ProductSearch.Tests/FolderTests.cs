@@ -16,7 +16,7 @@ public sealed class FolderTests(RunningServer server) : IClassFixture<RunningSer
         var shelf = Directory.CreateDirectory(Path.Combine(server.Photos, $"shelf of {file}"));
         var picture = await server.Example(file.Length);
         File.WriteAllBytes(Path.Combine(shelf.FullName, file), picture);
-        Assert.Equal("1 pictures added.", (await AddAsync(shelf.Name)).Message);
+        Assert.Equal("1 picture added.", (await AddAsync(shelf.Name)).Message);
         var found = await RunningServer.Answer(await server.Search(picture));
         Assert.Equal(name, found.Results[0].Name);
         // The network of the tests is small. With each picture that tests add, it has fewer right results to learn an answer from.
@@ -31,7 +31,7 @@ public sealed class FolderTests(RunningServer server) : IClassFixture<RunningSer
             var shelf = Directory.CreateDirectory(Path.Combine(server.Photos, $"shelf {number}"));
             File.WriteAllBytes(Path.Combine(shelf.FullName, "cup.jpg"), await server.Example(number));
             var (message, activities) = await AddAsync(shelf.Name);
-            Assert.Equal("1 pictures added.", message);
+            Assert.Equal("1 picture added.", message);
             Assert.Contains("Learning how sure the answers are", activities);
         }
         Directory.CreateDirectory(Path.Combine(server.Photos, "empty"));

@@ -5,7 +5,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace ProductSearch.Tests;
 
-/// <summary>The web server with a small catalogue, as a user starts it. The tests of a class share one.</summary>
+/// <summary>The web server with a small catalogue, as a user starts it.</summary>
+/// <remarks>The tests of a class share one, in an order that depends on the folder of the build. A test that adds pictures changes the
+/// answers to later searches, so it starts a server of its own: <see cref="StartOwnAsync"/>.</remarks>
 public sealed class RunningServer : IAsyncLifetime
 {
     internal const int Products = 48;
@@ -25,6 +27,14 @@ public sealed class RunningServer : IAsyncLifetime
     internal StatusBoard Board => app!.Services.GetRequiredService<StatusBoard>();
 
     internal Settings Settings => app!.Services.GetRequiredService<Settings>();
+
+    /// <summary>Starts a server for one test.</summary>
+    internal static async Task<RunningServer> StartOwnAsync()
+    {
+        var own = new RunningServer();
+        await own.InitializeAsync();
+        return own;
+    }
 
     /// <summary>Starts a server with its folders inside the given folder, and waits until it can search.</summary>
     internal static async Task<WebApplication> StartAsync(DirectoryInfo root, int products = Products, TrainingAmount? training = null)

@@ -111,7 +111,7 @@ public sealed class StoredCatalogueTests : IDisposable
         File.WriteAllBytes(Path.Combine(folder.FullName, "my_cup.jpg"), picture);
         var accepted = await client.PostAsJsonAsync(new Uri("api/index", UriKind.Relative), new { folder = "shelf" });
         Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
-        Assert.Equal("1 pictures added.", await RunningServer.AddedAsync(app.Services.GetRequiredService<StatusBoard>()));
+        Assert.Equal("1 picture added.", await RunningServer.AddedAsync(app.Services.GetRequiredService<StatusBoard>()));
         return picture;
     }
 
