@@ -51,8 +51,9 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
             if (left > 0) Log.CannotTakeOver(log, left, settings.Data.FullName);
             var judge = new Judge(settings, gallery, embedder, catalogue);
             await judge.LearnAsync(board, canStop: false, stoppingToken);
-            ready.SetResult(new Engine(embedder, catalogue, judge));
+            // The board comes first: as soon as the engine is ready, other activities may show their progress there.
             board.Set(old => old with { Activity = null, Share = null, Count = catalogue.Count, Tags = catalogue.Tags });
+            ready.SetResult(new Engine(embedder, catalogue, judge));
             Log.Ready(log, catalogue.Count);
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
