@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>Records what a call changes in its losses and miners, so that the changes can be undone if the call throws.</summary>
 /// <remarks>
 /// A call runs in <see cref="During{T}"/>. If it throws, all its changes are undone, the last first. A call within another call passes its
-/// changes to the outer call, which may still throw.
+/// changes to the outer call, which may still throw. A call that only measures runs in <see cref="Undone{T}"/>, so it changes nothing.
 /// <para>Thread safety: each thread has its own.</para>
 /// </remarks>
 internal sealed class StateChanges
@@ -30,6 +30,23 @@ internal sealed class StateChanges
         finally
         {
             changes.End();
+        }
+    }
+
+    /// <summary>Runs a call and undoes its changes in any case. Random numbers that libtorch draws on the CPU are drawn again
+    /// later.</summary>
+    public static T Undone<T>(Func<T> call)
+    {
+        var changes = new StateChanges();
+        using var generator = get_rng_state();
+        try
+        {
+            return call();
+        }
+        finally
+        {
+            changes.End();
+            set_rng_state(generator);
         }
     }
 
@@ -63,7 +80,7 @@ internal sealed class StateChanges
         changes.Clear();
     }
 
-    /// <summary>Ends the call. Without <see cref="Keep"/> it undoes the changes.</summary>
+    /// <summary>Ends the call, and undoes the changes that are not kept.</summary>
     private void End()
     {
         current = outer;

@@ -51,7 +51,7 @@ public abstract class ClassLoss : MetricLoss
 
     /// <summary>
     /// If it is set, each sample is weighted by how often it occurs in the tuples that this miner picks, relative to the sample that occurs
-    /// most often. The miner compares by <see cref="Miner.Distance"/>, or by the Euclidean distance of rows of length 1. Null (the
+    /// most often. If the miner picks nothing, all samples have the weight 1, as in pytorch-metric-learning. The miner compares by <see cref="Miner.Distance"/>, or by the Euclidean distance of rows of length 1. Null (the
     /// default): all samples have the same weight.
     /// </summary>
     public Miner? Miner { get; init; }
@@ -195,6 +195,8 @@ public abstract class ClassLoss : MetricLoss
             ?? throw new InvalidOperationException($"The values of {GetName()} do not belong to samples, so a miner cannot weight them.");
         if (batch.Rows == 0) return term;
         using var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
-        return term with { Values = term.Values * tuples.Shares(term.Values.dtype).index_select(0, anchors) };
+        var shares = tuples.Shares(term.Values.dtype);
+        shares = shares.masked_fill(shares.max() == S(0), S(1));
+        return term with { Values = term.Values * shares.index_select(0, anchors) };
     }
 }

@@ -30,7 +30,7 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
         return Evaluate(logits, labels, batches).Value.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Computes the value of the loss on a batch, and its counts. No gradient is kept.</summary>
+    /// <summary>Computes the value of the loss on a batch, and its counts. No gradient is kept, and the loss does not change.</summary>
     /// <param name="logits">The logits [N, C].</param>
     /// <param name="labels">As <see cref="forward"/> takes them.</param>
     /// <param name="detailed">Whether to measure <see cref="LossReport.MeanDistance"/> (Euclidean, of the logits) and
@@ -41,7 +41,7 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var batches = new LossBatches();
-        return LossOutcome.Report([Evaluate(logits, labels, batches)], detailed)[0].Report!;
+        return StateChanges.Undone(() => LossOutcome.Report([Evaluate(logits, labels, batches)], detailed)[0].Report!);
     }
 
     /// <summary>Checks labels against [N, C] logits. The caller frees tensors that are created here.</summary>

@@ -10,8 +10,8 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: m = 0.2, β = 1.2 fixed, ν = 0, Euclidean distance of rows of length 1, all triplets, and <see cref="Reducer.Divisor"/>: the
-/// number of hinges that are above 0, as in pytorch-metric-learning. A pair is weighted by the number of triplets that it is in, so all
-/// triplets take O(N²) memory; with a reducer other than the divisor each weighted pair is a value. A single learned β adds ν·β once. One β
+/// number of hinges that are above 0, as in pytorch-metric-learning. With this reducer a pair is weighted by the number of triplets that it
+/// is in, so all triplets take O(N²) memory. With any other reducer each triplet is a value, and takes memory of its own. A single learned β adds ν·β once. One β
 /// for each class adds Σ ν·β over the triplets, divided by the same divisor. A learned β is the parameter <c>beta</c>: give
 /// <c>loss.parameters()</c> to the optimizer. Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017.
 /// </remarks>
@@ -49,17 +49,22 @@ public sealed class MarginLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
+        // The divisor needs only sums over the triplets. They are sums over pairs, each with the number of triplets that it is in.
+        var pairs = Reducer is DivisorReducer && !distances.Batch.WantsEachValue ? tuples as Pairs : null;
+        if (pairs is null) tuples = tuples.AsTriplets();
         var (anchors, positives) = tuples.PositivePairs();
         var (others, negatives) = tuples.NegativePairs();
         var near = distances[anchors, positives];
         var far = distances[others, negatives];
         var pull = relu(near - BetaOf(anchors, distances.Batch, near) + S(Margin));
         var push = relu(BetaOf(others, distances.Batch, far) - far + S(Margin));
-        var (pullWeights, pushWeights) = tuples is Pairs pairs
+        var (pullWeights, pushWeights) = pairs is not null
             ? (pairs.Negatives.sum(1).index_select(0, anchors), pairs.Positives.sum(1).index_select(0, others))
             : (ones_like(anchors), ones_like(others));
         var active = ((pull > S(0)) * pullWeights).sum().Plus(((push > S(0)) * pushWeights).sum());
-        yield return new(cat([pull * pullWeights, push * pushWeights]), cat([anchors, others])) { Divisor = active };
+        yield return pairs is null
+            ? new(pull + push, anchors) { Divisor = active }
+            : new(cat([pull * pullWeights, push * pushWeights]), cat([anchors, others])) { Divisor = active };
 
         if (beta is null || Nu == 0 || anchors.size(0) == 0) yield break;
         var betas = BetaOf(anchors, distances.Batch, near);

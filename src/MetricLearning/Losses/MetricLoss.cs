@@ -76,7 +76,8 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
         return terms;
     }
 
-    /// <summary>Computes the value of the loss on a batch, and its counts. No gradient is kept.</summary>
+    /// <summary>Computes the value of the loss on a batch, and its counts. No gradient is kept, and the loss and its miner do not change: a
+    /// miner that draws at random picks what it would pick in the next call.</summary>
     /// <param name="embeddings">The embeddings [N, D].</param>
     /// <param name="labels">The labels [N], integers of any width.</param>
     /// <param name="detailed">Whether to measure <see cref="LossReport.MeanDistance"/> and <see cref="LossReport.EffectiveRank"/> too,
@@ -89,7 +90,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var batch = new LossBatch(embeddings, labels);
-        return LossOutcome.Report([Evaluate(batch)], detailed)[0].Report!;
+        return StateChanges.Undone(() => LossOutcome.Report([Evaluate(batch)], detailed)[0].Report!);
     }
 
     /// <summary>The distance that a detailed report measures.</summary>

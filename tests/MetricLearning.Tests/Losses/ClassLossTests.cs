@@ -298,6 +298,19 @@ public class ClassLossTests
             Assert.Throws<InvalidOperationException>(() => anchors.call(x, y)).Message);
     }
 
+    /// <summary>As in pytorch-metric-learning.</summary>
+    [Fact]
+    public void AMinerThatPicksNothing_LeavesEachWeightAtOne()
+    {
+        using var scope = NewDisposeScope();
+        var (x, _) = Batch();
+        var same = zeros(x.size(0), ScalarType.Int64);
+        using var plain = new CosFaceLoss(Classes, Dimension);
+        using var weighted = new CosFaceLoss(Classes, Dimension) { Miner = new BatchHardMiner() };
+        using (no_grad()) weighted.Weights.copy_(plain.Weights);
+        Assert.Equal(plain.call(x, same).item<double>(), weighted.call(x, same).item<double>());
+    }
+
     [Fact]
     public void ARegularizer_IsAddedWithItsWeight()
     {

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>Tests that a call that throws changes no state, neither in the loss that refuses the batch nor in a loss that accepted it
-/// before another one refused it.</summary>
+/// before another one refused it. A report changes no state either.</summary>
 [LeavesNoTensors]
 public class FailedCallTests
 {
@@ -63,6 +63,41 @@ public class FailedCallTests
         if (loss is not MetricLoss metric || !LossTable.HasClasses(metric)) return;
         Unchanged(loss, () => loss.call(x, y + 100));
         Unchanged(loss, () => loss.call(x.narrow(1, 0, 3), y));
+    }
+
+    /// <summary>The losses that give a report by themselves.</summary>
+    public static TheoryData<string> ReportedLosses => [.. LossTable.Names.Select(row => row.Data), "sampled"];
+
+    [Theory, MemberData(nameof(ReportedLosses))]
+    public void AReport_ChangesNothing(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        using var loss = (MetricLoss)Create(name);
+        RunOnce(loss, x, y);
+        var (before, generator) = (State(loss), get_rng_state());
+        Assert.Equal(loss.Report(x, y), loss.Report(x, y));
+        Assert.Equal(before, State(loss));
+        Assert.True(generator.equal(get_rng_state()).all().item<bool>());
+    }
+
+    /// <summary>A report draws what the next call draws.</summary>
+    [Fact]
+    public void AReport_MeasuresTheTuplesOfTheNextCall()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var miner = new RandomTripletsMiner(1);
+        using var loss = new TripletLoss(margin: 2) { Miner = miner };
+        var seen = new HashSet<double>();
+        for (var call = 0; call < 4; call++)
+        {
+            var report = loss.Report(x, y);
+            Assert.Equal(call, miner.Calls);
+            Assert.Equal(report.Value, loss.call(x, y).item<double>());
+            seen.Add(report.Value);
+        }
+        Assert.True(seen.Count > 1);
     }
 
     [Fact]

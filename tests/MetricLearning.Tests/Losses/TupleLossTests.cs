@@ -144,6 +144,33 @@ public class TupleLossTests
         Assert.Equal(loss.forward(x, triplets).item<double>(), loss.call(x, labels).item<double>(), 9);
     }
 
+    /// <summary>As in pytorch-metric-learning: a triplet is one value, the sum of its two hinges.</summary>
+    [Fact]
+    public void Margin_WithAReducerOfValues_ReducesTriplets()
+    {
+        using var scope = NewDisposeScope();
+        var (d, y, x, labels) = Batch();
+        var values = new List<double>();
+        foreach (var (a, p) in Pairs().Where(pair => y[pair.A] == y[pair.B]))
+            foreach (var n in Enumerable.Range(0, N).Where(n => y[n] != y[a]))
+                values.Add(Math.Max(0, d[a, p] - 3 + 0.2) + Math.Max(0, 3 - d[a, n] + 0.2));
+        Assert.Contains(0, values);
+        MarginLoss Of(Reducer reducer, Miner miner) => new(beta: 3) { Distance = Distance.Euclidean, Reducer = reducer, Miner = miner };
+        using var mean = Of(Reducer.Mean, Miner.All);
+        Assert.Equal(values.Average(), mean.call(x, labels).item<double>(), 10);
+        using var nonZero = Of(Reducer.NonZeroMean, Miner.All);
+        Assert.Equal(values.Where(value => value > 0).Average(), nonZero.call(x, labels).item<double>(), 10);
+        using var divisor = Of(Reducer.Divisor, Miner.All);
+        Assert.Equal(values.Count, divisor.Values(x, labels).Single().Values.size(0));
+        Assert.Equal(values.Sum(), divisor.Values(x, labels).Single().Values.sum().item<double>(), 9);
+        Assert.Equal(divisor.call(x, labels).item<double>(),
+            (divisor.Values(x, labels).Single().Values.sum() / divisor.Values(x, labels).Single().Divisor!).item<double>(), 10);
+
+        // Pairs in no triplet are no values: each anchor has one triplet here.
+        using var hard = Of(Reducer.Mean, new BatchHardMiner());
+        Assert.Equal(N, hard.Report(x, labels).Terms);
+    }
+
     [Fact]
     public void Margin_LearnsItsBetas()
     {
