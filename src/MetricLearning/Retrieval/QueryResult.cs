@@ -47,6 +47,14 @@ public sealed record QueryResult
     /// <c>Σ 1 / log₂(i + 1)</c> (Järvelin and Kekäläinen, 2002).</summary>
     public double NormalizedDiscountedGain { get; internal init; } = double.NaN;
 
+    /// <summary>This query's part in rank-k: 1 if a match is among the first k, and 0 if none is. It is a probability under
+    /// <see cref="TiePolicy.Expected"/>, and if the protocol draws one image of each identity. The mean over the valid queries is
+    /// <see cref="RetrievalFigures.RankAt"/>.</summary>
+    /// <param name="k">One of the evaluator's cut-offs, at most <see cref="RetrievalEvaluator.MaxRank"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs, or CMC was not kept up to k.</exception>
+    public double RankAt(int k) => At(k).Found ?? throw new ArgumentOutOfRangeException(nameof(k), k,
+        "CMC was not kept up to this rank; set RetrievalEvaluator.MaxRank.");
+
     /// <summary>The number of matches that are among the first k (their expectation under <see cref="TiePolicy.Expected"/>).</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
@@ -75,15 +83,29 @@ public sealed record QueryResult
     /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double NormalizedDiscountedGainAt(int k) => At(k).Gain / RankMetrics.LargestGain(Math.Min(k, Matches));
 
-    /// <summary>Numbers of matches, precisions and discounted gains, summed over the first k places, for each of the evaluator's
+    /// <summary>Numbers of matches, precisions and discounted gains, summed over the first k places, and CMC, for each of the evaluator's
     /// cut-offs.</summary>
     internal CutOffSums[] Sums { get; init; } = [];
 
-    internal readonly record struct CutOffSums(int K, double Hits, double PrecisionSum, double Gain);
+    /// <param name="K">The cut-off.</param>
+    /// <param name="Hits">The sum of matches.</param>
+    /// <param name="PrecisionSum">The sum of precisions at the matches.</param>
+    /// <param name="Gain">The sum of discounted gains.</param>
+    /// <param name="Found">The probability that a match is among the first k; null if CMC was not kept up to k.</param>
+    internal readonly record struct CutOffSums(int K, double Hits, double PrecisionSum, double Gain, double? Found = null);
+
+    /// <summary>Keeps this query's CMC at the cut-offs.</summary>
+    /// <param name="cmc">Entry k − 1 is the probability that a match is among the first k.</param>
+    /// <param name="gallery">The number of gallery images. A longer list is the whole gallery.</param>
+    internal void KeepCmc(ReadOnlySpan<double> cmc, int gallery)
+    {
+        foreach (ref var sums in Sums.AsSpan())
+            if (Math.Min(sums.K, gallery) is > 0 and var k && k <= cmc.Length) sums = sums with { Found = cmc[k - 1] };
+    }
 
     private CutOffSums At(int k)
     {
-        if (Skipped != SkipReason.None) return new CutOffSums(k, double.NaN, double.NaN, double.NaN);
+        if (Skipped != SkipReason.None) return new CutOffSums(k, double.NaN, double.NaN, double.NaN, double.NaN);
         foreach (var sums in Sums)
             if (sums.K == k) return sums;
         throw new ArgumentOutOfRangeException(nameof(k), k,

@@ -286,7 +286,7 @@ public sealed record RetrievalEvaluator
         var sorts = Sorts(input);
         var plan = Plan(input, sorts, out var bytes);
         var (results, cmc) = (new QueryResult[relations.Queries], new double[Math.Min(MaxRank, relations.Gallery)]);
-        var multiShot = single is null ? cmc : new double[cmc.Length];
+        var own = new double[cmc.Length];
         if (sorts) new ArgsortRanker(input.Scores, relations, plan).Run(top: null, distances: false, progress, Measure, Take);
         else new CountingRanker(input.Scores, relations, plan).Run(progress, Measure, Take);
         return new RetrievalReport(this, input, results, cmc, bytes);
@@ -295,8 +295,12 @@ public sealed record RetrievalEvaluator
 
         void Take(int query, QueryHits found)
         {
-            RankMetrics.AddFirstMatch(found, Ties, multiShot);
-            if (found.Skipped == SkipReason.None) single?.Add(query, found.List!.Value, cmc);
+            if (found.Skipped != SkipReason.None) return;
+            Array.Clear(own);
+            if (single is null) RankMetrics.AddFirstMatch(found, Ties, own);
+            else single.Add(query, found.List!.Value, own);
+            results[query].KeepCmc(own, relations.Gallery);
+            for (var k = 0; k < cmc.Length; k++) cmc[k] += own[k];
         }
     }
 

@@ -173,6 +173,32 @@ public class RetrievalEvaluatorTests
             }
         }, iter: 100, threads: 1);
 
+    /// <summary>So a user who draws queries anew, as a bootstrap does, meets the figures of the report in the mean.</summary>
+    [Fact]
+    public void RankAt_IsTheMeanOfTheQueriesParts() =>
+        RetrievalCase.Tied.Sample(c =>
+        {
+            RetrievalProtocol[] protocols = [RetrievalProtocol.Market1501, RetrievalProtocol.VeRi, RetrievalProtocol.NoFilter,
+                RetrievalProtocol.Cuhk03, RetrievalProtocol.Cuhk03 with { Shots = GalleryShots.SingleSampled, Repeats = 5 }];
+            foreach (var protocol in protocols)
+                foreach (var ties in Enum.GetValues<TiePolicy>())
+                {
+                    if (protocol.Shots != GalleryShots.All && ties == TiePolicy.Expected) continue;
+                    var report = c.Evaluate(new RetrievalEvaluator
+                    {
+                        Distance = Distance.Dot, Protocol = protocol, Ties = ties, CutOffs = [1, 3, 20, 70], MaxRank = 20,
+                    });
+                    var valid = report.PerQuery.Where(query => query.Skipped == SkipReason.None).ToArray();
+                    foreach (var k in new[] { 1, 3, 20 })
+                    {
+                        if (valid.Length > 0) Assert.Equal(report.RankAt(k), valid.Average(query => query.RankAt(k)), 1e-12);
+                        Assert.All(report.PerQuery.Except(valid), query => Assert.Equal(double.NaN, query.RankAt(k)));
+                    }
+                    if (valid.Length > 0 && c.Gallery.Length > 20)
+                        Assert.Contains("MaxRank", Assert.Throws<ArgumentOutOfRangeException>(() => valid[0].RankAt(70)).Message);
+                }
+        }, iter: 60, threads: 1);
+
     [Fact]
     public void Expected_IsTheMeanOverAllOrdersOfTheGallery()
     {

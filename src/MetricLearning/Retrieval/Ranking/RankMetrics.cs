@@ -70,11 +70,9 @@ internal static class RankMetrics
         };
     }
 
-    /// <summary>Adds, to entry k − 1 of <paramref name="cmc"/>, the probability that the first match is among the first k. Nothing is
-    /// added for a skipped query.</summary>
+    /// <summary>Adds, to entry k − 1 of <paramref name="cmc"/>, the probability that the first match is among the first k.</summary>
     public static void AddFirstMatch(QueryHits found, TiePolicy ties, double[] cmc)
     {
-        if (found.Skipped != SkipReason.None) return;
         var (first, missing) = (GroupAt(found.Hits, 0, ties), 1.0);
         for (var k = first.Before + 1; k <= cmc.Length; k++)
         {
