@@ -19,9 +19,12 @@ public interface ITrainingState
     /// <exception cref="InvalidOperationException">The part is at a moment that cannot be saved; the message says why.</exception>
     IReadOnlyDictionary<string, double> SaveState();
 
-    /// <summary>Refuses numbers that <see cref="SaveState"/> of such a part cannot return. It changes nothing.</summary>
+    /// <summary>Refuses numbers that <see cref="SaveState"/> of such a part cannot return, and those of a part with other settings, with
+    /// which a run would not continue as it was. It changes nothing.</summary>
     /// <param name="state">The numbers of a checkpoint.</param>
-    /// <exception cref="ArgumentException">A number is missing or impossible.</exception>
+    /// <exception cref="ArgumentException">A number is missing or impossible, or a setting was another. The message is the end of the
+    /// checkpoint's message.</exception>
+    /// <exception cref="InvalidOperationException">The part is at a moment at which no state can be loaded; the message says why.</exception>
     void CheckState(IReadOnlyDictionary<string, double> state);
 
     /// <summary>Takes over numbers that <see cref="CheckState"/> accepts. The tensors have been written before.</summary>

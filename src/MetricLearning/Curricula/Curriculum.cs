@@ -106,7 +106,7 @@ public sealed class Curriculum : ITrainingState
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double>
+    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double>(Settings)
     {
         ["iteration"] = iteration,
         ["progress"] = progress,
@@ -115,6 +115,7 @@ public sealed class Curriculum : ITrainingState
     };
 
     /// <inheritdoc/>
+    /// <remarks>It also refuses the state of another kind of curriculum, or of one with other settings.</remarks>
     public void CheckState(IReadOnlyDictionary<string, double> state) => Read(state);
 
     /// <inheritdoc/>
@@ -123,6 +124,16 @@ public sealed class Curriculum : ITrainingState
         (iteration, progress, sum, counted) = Read(state);
         Tell();
     }
+
+    private Dictionary<string, double> Settings => new()
+    {
+        ["FollowsLoss"] = FollowsLoss ? 1 : 0,
+        ["start in iterations"] = start,
+        ["end in iterations"] = start + length,
+        ["below"] = threshold,
+        ["stride"] = stride,
+        ["window"] = window,
+    };
 
     /// <summary>Calls an action with the progress now and after each change.</summary>
     internal void Follow(Action<double> follower)
@@ -138,6 +149,7 @@ public sealed class Curriculum : ITrainingState
 
     private (long Iteration, double Progress, double Sum, long Counted) Read(IReadOnlyDictionary<string, double> state)
     {
+        state.CheckSettings(Settings);
         var (counted, sum) = (state.Count("counted"), state.Number("sum"));
         return counted <= window && sum >= 0 && sum <= counted ? (state.Count("iteration"), state.Share("progress"), sum, counted)
             : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,

@@ -15,7 +15,8 @@ namespace MetricLearning;
 /// updated (SGD with momentum and weight decay on these rows). So time and memory of a step depend on the number of drawn classes; a
 /// gradient of [C, D] is never made. The vectors themselves do not require a gradient, so other optimizers do not change them. In
 /// evaluation mode all classes count. The draws use torch's random numbers on the device of the vectors. The momentum is a buffer: it moves
-/// and is saved with the loss. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
+/// and is saved with the loss. A checkpoint is saved after <see cref="Step"/>; between a backward pass and <see cref="Step"/>, saving
+/// throws. Loading drops the gradients that are not applied. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class SampledClasses : nn.Module
@@ -80,7 +81,7 @@ public sealed class SampledClasses : nn.Module
     /// <summary>The rows that have a gradient, each once, and the sum of the gradients of each; null if there are none.</summary>
     private (Tensor Rows, Tensor Gradient)? SummedGradient()
     {
-        var parts = drawn.FindAll(part => part.Vectors.grad is not null);
+        var parts = drawn.FindAll(HasGradient);
         if (parts.Count == 0) return null;
         var (rows, places, _) = cat([.. parts.Select(part => part.Rows)]).unique(return_inverse: true);
         var gradients = cat([.. parts.Select(part => part.Vectors.grad!)]);
@@ -121,6 +122,22 @@ public sealed class SampledClasses : nn.Module
         return (vectors, searchsorted(chosen, labels));
     }
 
+    /// <summary>Drops all draws since the last step, and their gradients.</summary>
+    internal void Forget()
+    {
+        drawn.ForEach(Free);
+        drawn.Clear();
+    }
+
+    /// <summary>Refuses to be saved while there are gradients that <see cref="Step"/> has not applied.</summary>
+    /// <param name="name">The name of the module in the checkpoint.</param>
+    internal void RequireStepped(string name)
+    {
+        if (drawn.Count(HasGradient) is var pending and > 0)
+            throw new InvalidOperationException($"The gradients of {MessageText.Counted(pending, "backward pass", "backward passes")} of the "
+                + $"sampled classes of '{name}' are not applied yet, and a checkpoint does not hold gradients: save after {nameof(Step)}.");
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
@@ -135,7 +152,7 @@ public sealed class SampledClasses : nn.Module
     private void RequirePlace()
     {
         if (drawn.Count < MaxAccumulatedPasses) return;
-        var unused = drawn.FindIndex(part => part.Vectors.grad is null);
+        var unused = drawn.FindIndex(part => !HasGradient(part));
         if (unused < 0)
             throw new InvalidOperationException($"The gradients of {drawn.Count} backward passes are not applied: call Step after the "
                 + "backward passes of each step, or raise MaxAccumulatedPasses.");
@@ -148,10 +165,10 @@ public sealed class SampledClasses : nn.Module
         drawn.RemoveAt(place);
     }
 
-    private void Forget()
+    private static bool HasGradient((Tensor Rows, Tensor Vectors) part)
     {
-        drawn.ForEach(Free);
-        drawn.Clear();
+        using var gradient = part.Vectors.grad;
+        return gradient is not null;
     }
 
     private static void Free((Tensor Rows, Tensor Vectors) part)

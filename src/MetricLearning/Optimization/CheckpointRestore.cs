@@ -49,6 +49,8 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
                 throw Unfit($"'{name}.{key}' is {Signature(value)} in it and {Signature(target)} in the module");
             changes.Add(() => target.copy_(value));
         }
+        // A gradient of the weights before must not change the restored ones.
+        changes.Add(() => Gradients.Drop(module));
     }
 
     public void State(string name, ITrainingState part)
@@ -75,6 +77,7 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         if (!OptimizerStates.Settings(optimizer).Select(group => group.Length).SequenceEqual(state.Settings.Select(group => group.Length)))
             throw Unfit($"the parameter groups of '{name}' are others here");
         changes.Add(() => OptimizerStates.SetSettings(optimizer, state.Settings));
+        changes.Add(() => Gradients.Drop(parameters.Select(entry => entry.Parameter)));
         for (var i = 0; i < parameters.Count; i++)
         {
             var prefix = string.Create(CultureInfo.InvariantCulture, $"{name}.{i}.");
@@ -164,8 +167,17 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         }
         catch (ArgumentException e)
         {
-            throw Unfit($"the state of '{name}' is not possible ({e.Message})");
+            throw Unfit($"the state of '{name}' is refused: {Reason(e)}");
         }
+    }
+
+    /// <summary>The message of an error without the name of the parameter, which the user does not know, and without the full
+    /// stop.</summary>
+    private static string Reason(ArgumentException error)
+    {
+        var message = error.ParamName is { } name ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
+            : error.Message;
+        return message.ReplaceLineEndings(" ").TrimEnd('.');
     }
 
     private InvalidDataException Unfit(string reason) => new($"{path} does not fit: {reason}.");

@@ -63,7 +63,7 @@ public sealed class EarlyStop : ITrainingState
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double>
+    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double>(Settings)
     {
         ["count"] = count,
         ["since best"] = sinceBest,
@@ -72,13 +72,22 @@ public sealed class EarlyStop : ITrainingState
     };
 
     /// <inheritdoc/>
+    /// <remarks>It also refuses the state of another <see cref="MinimumDelta"/> or <see cref="LowerIsBetter"/>, with which the counts would
+    /// be others. A resumed run may have another <see cref="Patience"/>, for example to train longer.</remarks>
     public void CheckState(IReadOnlyDictionary<string, double> state) => Read(state);
 
     /// <inheritdoc/>
     public void LoadState(IReadOnlyDictionary<string, double> state) => (count, sinceBest, placeOfBest, best) = Read(state);
 
-    private static (long Count, long SinceBest, long PlaceOfBest, double? Best) Read(IReadOnlyDictionary<string, double> state)
+    private Dictionary<string, double> Settings => new()
     {
+        ["minimumDelta"] = MinimumDelta,
+        ["lowerIsBetter"] = LowerIsBetter ? 1 : 0,
+    };
+
+    private (long Count, long SinceBest, long PlaceOfBest, double? Best) Read(IReadOnlyDictionary<string, double> state)
+    {
+        state.CheckSettings(Settings);
         var (count, since, place, best) = (state.Count("count"), state.Count("since best"), state.Count("place of best"),
             state.Number("best"));
         return since <= count && place <= count ? (count, since, place, double.IsNaN(best) ? null : best)

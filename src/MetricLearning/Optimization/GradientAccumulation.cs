@@ -23,8 +23,9 @@ namespace MetricLearning;
 /// from each small batch. A <see cref="CrossBatchMemory"/> takes in the rows of each small batch once, so a later one is compared with the
 /// earlier ones as constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn more
 /// than once: call its <c>Step</c> together with the optimizer's step.</para>
+/// <para>It cannot be combined with <see cref="GradientCache"/>, which propagates the gradient of its loss itself.</para>
 /// <para>Gradients are not part of a checkpoint. A checkpoint that holds this part is saved between the groups, where
-/// <see cref="Pending"/> is 0; elsewhere saving throws.</para>
+/// <see cref="Pending"/> is 0; elsewhere saving throws. Loading ends the group that has begun, and drops its gradients.</para>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class GradientAccumulation : ITrainingState
@@ -50,16 +51,23 @@ public sealed class GradientAccumulation : ITrainingState
     public int Pending { get; private set; }
 
     /// <summary>Adds the gradient of a small batch.</summary>
-    /// <param name="loss">A scalar with gradient.</param>
+    /// <param name="loss">A scalar with gradient, which has not been propagated yet.</param>
     /// <param name="share">Its weight: the rows of this small batch ÷ the rows of all of them; above 0. Default: 1 ÷ <see cref="Batches"/>,
     /// for small batches of one size.</param>
     /// <returns>Whether the group is full, so that the optimizer should step now.</returns>
     /// <exception cref="ArgumentNullException">The loss is null.</exception>
+    /// <exception cref="ArgumentException">The loss is not a scalar, has no gradient, or has been disposed. No gradient has been added.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not a positive number.</exception>
     public bool Backward(Tensor loss, double? share = null)
     {
-        ArgumentNullException.ThrowIfNull(loss);
+        Guard.Alive(loss);
+        if (loss.numel() != 1) throw new ArgumentException($"loss must be a scalar, got {Guard.Shape(loss)}.", nameof(loss));
+        if (!loss.requires_grad)
+            throw new ArgumentException($"loss must have a gradient, got {Guard.Shape(loss)} without one. Was it computed under no_grad, or "
+                + $"from frozen parameters? A value that {nameof(GradientCache)} or a report returns is already propagated or detached.",
+                nameof(loss));
         var weight = share is { } given ? Guard.Positive(given, nameof(share)) : 1.0 / Batches;
+        using (enable_grad())
         using (var part = loss * S(weight)) part.backward();
         this.share = (Pending == 0 ? 0 : this.share) + weight;
         Pending = Pending + 1 == Batches ? 0 : Pending + 1;
@@ -78,21 +86,22 @@ public sealed class GradientAccumulation : ITrainingState
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, double> SaveState() => Pending == 0 ? new Dictionary<string, double> { ["batches"] = Batches }
-        : throw new InvalidOperationException($"The gradients of {Pending} batches are not applied yet, and a checkpoint does not hold "
+    public IReadOnlyDictionary<string, double> SaveState() => Pending == 0 ? Settings
+        : throw new InvalidOperationException($"The gradients of {MessageText.Counted(Pending, "batch", "batches")} are not applied yet, and a checkpoint does not hold "
             + $"gradients: save where {nameof(Pending)} is 0.");
 
     /// <inheritdoc/>
-    public void CheckState(IReadOnlyDictionary<string, double> state)
-    {
-        if (state.Count("batches", 1) is var batches && batches != Batches)
-            throw new ArgumentException($"it adds up {batches} batches, and {Batches} here.", nameof(state));
-    }
+    /// <remarks>It also refuses the state of another number of batches.</remarks>
+    public void CheckState(IReadOnlyDictionary<string, double> state) => state.CheckSettings(Settings);
 
     /// <inheritdoc/>
+    /// <remarks>The state is one between two groups, so the parameters have no gradient afterwards.</remarks>
     public void LoadState(IReadOnlyDictionary<string, double> state)
     {
         CheckState(state);
+        Gradients.Drop(parameters);
         Pending = 0;
     }
+
+    private Dictionary<string, double> Settings => new() { ["batches"] = Batches };
 }

@@ -10,6 +10,8 @@ namespace MetricLearning;
 /// it normalizes each chunk by itself and updates its statistics twice.</para>
 /// <para>Both passes over a chunk use the same random numbers (for dropout), seeded by one number per chunk from torch's generator.
 /// Afterwards torch's CPU generator continues as if only these seeds had been drawn.</para>
+/// <para>The gradient of the loss is propagated when the call returns. So its value cannot be given to
+/// <see cref="GradientAccumulation.Backward"/>, and the two cannot be combined.</para>
 /// <para>Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).</para>
 /// <para>Thread safety: one thread at a time; no other thread may draw from torch's generator during a call.</para>
 /// <code>
@@ -44,8 +46,8 @@ public sealed class GradientCache
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The inputs have no row.</exception>
     /// <exception cref="InvalidOperationException">The embeddings have no gradient (for example because all parameters of the model are
-    /// frozen, or gradients are switched off), or the loss is not a scalar that depends on the embeddings. No gradient has been
-    /// added.</exception>
+    /// frozen, or gradients are switched off) or not a row for each row of a chunk, or the loss is not a scalar that depends on the
+    /// embeddings. No gradient has been added.</exception>
     public Tensor Backward(Tensor inputs, Func<Tensor, Tensor> loss)
     {
         ArgumentNullException.ThrowIfNull(inputs);
@@ -61,8 +63,8 @@ public sealed class GradientCache
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or a batch has no row.</exception>
     /// <exception cref="InvalidOperationException">The embeddings have no gradient (for example because all parameters of the model are
-    /// frozen, or gradients are switched off), or the loss is not a scalar that depends on the embeddings. No gradient has been
-    /// added.</exception>
+    /// frozen, or gradients are switched off) or not a row for each row of a chunk, or the loss is not a scalar that depends on the
+    /// embeddings. No gradient has been added.</exception>
     public Tensor Backward(IReadOnlyList<Tensor> inputs, Func<IReadOnlyList<Tensor>, Tensor> loss)
     {
         ArgumentNullException.ThrowIfNull(inputs);
@@ -88,7 +90,7 @@ public sealed class GradientCache
     {
         Tensor[] embeddings = [.. chunks.Select(Embeddings)];
         foreach (var rows in embeddings) rows.requires_grad_();
-        var value = loss(embeddings);
+        var value = loss(embeddings) ?? throw new InvalidOperationException("The loss must return a scalar, got null.");
         if (value.numel() != 1 || !value.requires_grad)
             throw new InvalidOperationException($"The loss must be a scalar that depends on the embeddings, got {Guard.Shape(value)}"
                 + (value.requires_grad ? "." : " without a gradient."));
@@ -132,6 +134,10 @@ public sealed class GradientCache
     {
         using var scope = NewDisposeScope();
         random.manual_seed(chunk.Seed);
-        return embed(chunk.Rows).MoveToOuterDisposeScope();
+        var rows = embed(chunk.Rows);
+        if (rows is null || rows.dim() == 0 || rows.size(0) != chunk.Rows.size(0))
+            throw new InvalidOperationException($"embed must return a row for each of the {chunk.Rows.size(0)} rows of its input, got "
+                + $"{(rows is null ? "null" : Guard.Shape(rows))}.");
+        return rows.MoveToOuterDisposeScope();
     }
 }

@@ -107,14 +107,19 @@ public sealed class ModelAverage : ITrainingState, IDisposable
 
     /// <inheritdoc/>
     /// <remarks>While the average is in use it throws: a checkpoint would hold the average as the model's weights.</remarks>
-    public IReadOnlyDictionary<string, double> SaveState() => inUse is null ? new Dictionary<string, double> { ["updates"] = Updates }
+    public IReadOnlyDictionary<string, double> SaveState() => inUse is null
+        ? new Dictionary<string, double>(Settings) { ["updates"] = Updates }
         : throw new InvalidOperationException("The average is in use, so the model does not have its own weights: save after its scope.");
 
     /// <inheritdoc/>
+    /// <remarks>It also refuses the state of an average with another decay or warm-up. While the average is in use it throws: the model's
+    /// own weights, which come back later, would replace the loaded ones.</remarks>
     public void CheckState(IReadOnlyDictionary<string, double> state)
     {
         state.Count("updates");
-        if (inUse is not null) throw new ArgumentException("the average is in use.", nameof(state));
+        state.CheckSettings(Settings);
+        if (inUse is not null)
+            throw new InvalidOperationException("The average is in use, so the model does not have its own weights: load after its scope.");
     }
 
     /// <inheritdoc/>
@@ -123,6 +128,13 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         CheckState(state);
         Updates = state.Count("updates");
     }
+
+    private Dictionary<string, double> Settings => new()
+    {
+        ["decay"] = Decay,
+        ["warmUpPower"] = WarmUpPower ?? double.NaN,
+        ["warmUpGamma"] = WarmUpGamma,
+    };
 
     private static Dictionary<string, Tensor> Copies(IReadOnlyDictionary<string, Tensor> state)
     {

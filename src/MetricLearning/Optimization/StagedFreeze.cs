@@ -6,9 +6,11 @@ namespace MetricLearning;
 /// <summary>Trains only a part of a model at first: the rest is frozen for a while and then released.</summary>
 /// <remarks>
 /// At first a new head gives random gradients to a trained backbone; freezing the backbone keeps them away from it. While a part is frozen,
-/// its parameters get no gradient, so the optimizer does not change them. Its modules are in evaluation mode, so batch normalization keeps
-/// its statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations, torchreid (<c>fixbase_epoch</c>) all but the
-/// classifier for 10 epochs. Parameters that did not require a gradient before are never released.
+/// its parameters get no gradient, and the gradients that they had are dropped, so the optimizer does not change them. Its modules are in
+/// evaluation mode, so batch normalization keeps its statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations,
+/// torchreid (<c>fixbase_epoch</c>) all but the classifier for 10 epochs. Parameters that you froze before are never released.
+/// <para>Freezes of one model may overlap, to release it part by part. What several of them hold is released with the last of them, in
+/// whichever order they were made.</para>
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
 /// checkpoint.Add("freeze", freeze);
@@ -23,6 +25,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class StagedFreeze : ITrainingState
 {
+    private const string LengthKey = "length in iterations", PartKey = "part ";
     private readonly nn.Module model;
     private readonly Parameter[] parameters;
     private readonly nn.Module[] modules;
@@ -48,8 +51,8 @@ public sealed class StagedFreeze : ITrainingState
             throw new ArgumentException("iterationsPerEpoch must be given if the length is in epochs.", nameof(iterationsPerEpoch));
         (this.model, Length, Prefixes) = (model, length, [.. prefixes]);
         iterations = length.ToIterations(iterationsPerEpoch ?? 1);
-        parameters = [.. model.named_parameters().Where(entry => IsOfPart(entry.name) && entry.parameter.requires_grad)
-            .Select(entry => entry.parameter)];
+        parameters = [.. model.named_parameters().Where(entry => IsOfPart(entry.name)).Select(entry => entry.parameter)
+            .Where(parameter => parameter.requires_grad || Holds.Any(parameter))];
         modules = [.. model.named_modules().Where(entry => IsOfPart(entry.name)).Select(entry => entry.module)];
         Apply();
     }
@@ -66,8 +69,8 @@ public sealed class StagedFreeze : ITrainingState
     /// <summary>Whether the parts are frozen now.</summary>
     public bool IsFrozen => Iteration < iterations;
 
-    /// <summary>Counts an iteration as done. After the last frozen one it releases the parts: they take gradients, and are in training mode
-    /// if the model is.</summary>
+    /// <summary>Counts an iteration as done. After the last frozen one it releases the parts that no other freeze holds: they take gradients,
+    /// and are in training mode if the model is.</summary>
     public void Step()
     {
         var wasFrozen = IsFrozen;
@@ -80,19 +83,34 @@ public sealed class StagedFreeze : ITrainingState
     public void Apply()
     {
         if (!IsFrozen) return;
-        foreach (var parameter in parameters) parameter.requires_grad_(false);
-        foreach (var module in modules) module.eval();
+        foreach (var parameter in parameters) Holds.Freeze(parameter, this);
+        foreach (var module in modules) Holds.Freeze(module, this);
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double> { ["iteration"] = Iteration };
+    public IReadOnlyDictionary<string, double> SaveState()
+    {
+        var state = new Dictionary<string, double> { ["iteration"] = Iteration, [LengthKey] = iterations };
+        foreach (var prefix in Prefixes) state.Add(PartKey + prefix, 1);
+        return state;
+    }
 
     /// <inheritdoc/>
-    public void CheckState(IReadOnlyDictionary<string, double> state) => state.Count("iteration");
+    /// <remarks>It also refuses the state of a freeze of another length or of other parts.</remarks>
+    public void CheckState(IReadOnlyDictionary<string, double> state)
+    {
+        state.Count("iteration");
+        state.CheckSettings(new Dictionary<string, double> { [LengthKey] = iterations });
+        var saved = state.Keys.Where(key => key.StartsWith(PartKey, StringComparison.Ordinal)).Select(key => key[PartKey.Length..]).ToList();
+        if (!saved.ToHashSet().SetEquals(Prefixes))
+            throw new ArgumentException(
+                $"it was saved with prefixes = {string.Join(", ", saved)}, and here prefixes = {string.Join(", ", Prefixes)}.", nameof(state));
+    }
 
     /// <inheritdoc/>
     public void LoadState(IReadOnlyDictionary<string, double> state)
     {
+        CheckState(state);
         var wasFrozen = IsFrozen;
         Iteration = state.Count("iteration");
         if (IsFrozen) Apply();
@@ -101,9 +119,10 @@ public sealed class StagedFreeze : ITrainingState
 
     private void Release()
     {
-        foreach (var parameter in parameters) parameter.requires_grad_(true);
-        if (!model.training) return;
-        foreach (var module in modules) module.train();
+        foreach (var parameter in parameters)
+            if (Holds.End(parameter, this)) parameter.requires_grad_(true);
+        // Setting the mode of a module also sets that of its children. Parents come first, so each child ends in its own mode.
+        foreach (var module in modules) module.train(Holds.End(module, this) && model.training);
     }
 
     private bool IsOfPart(string name) => Prefixes.Any(prefix => NamedParts.IsIn(name, prefix));

@@ -12,7 +12,11 @@ namespace MetricLearning;
 /// <remarks>
 /// <para><b>Saving</b> is atomic: the file is written next to the old one, flushed to the disk and renamed. If the process is killed,
 /// either the old or the new checkpoint remains. <b>Loading</b> reads and checks the whole file (format, version, lengths, SHA-256) and
-/// compares it with all parts before it changes any of them. After an exception all parts are as they were.</para>
+/// compares it with all parts before it changes any of them. After an exception all parts are as they were. A checkpoint holds no
+/// gradients: loading drops those of all modules and optimizers, so nothing of the time before remains.</para>
+/// <para><b>Settings</b> come from your program. Parts whose state belongs to their settings (samplers, seeded miners, and parts such as
+/// <see cref="ModelAverage"/> and <see cref="Curriculum"/>) refuse the state of other settings, and the message names the setting. A schedule
+/// may be another: its rate depends only on the position, so a run can be made longer, and has the rates of the new schedule.</para>
 /// <para>The file does not depend on the device. It is a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of
 /// the module added as "model" are named <c>model.layer1.weight</c> and so on. Loading executes nothing from the file.</para>
 /// <para>The random state is that of torch's CPU generator. TorchSharp gives no access to the generators of CUDA, so dropout that is drawn
@@ -125,7 +129,8 @@ public sealed class TrainingCheckpoint
     /// was.</exception>
     /// <exception cref="ArgumentException">The path is null or empty, a history or a note is null, or a tensor is of a type that the file
     /// cannot hold. The old file is as it was.</exception>
-    /// <exception cref="InvalidOperationException">A part is at a moment that cannot be saved. The old file is as it was.</exception>
+    /// <exception cref="InvalidOperationException">A part is at a moment that cannot be saved, for example between a backward pass and
+    /// <see cref="SampledClasses.Step"/>. The old file is as it was.</exception>
     /// <exception cref="ObjectDisposedException">A module has been disposed. The old file is as it was.</exception>
     public void Save(string path)
     {
@@ -156,12 +161,15 @@ public sealed class TrainingCheckpoint
         return better;
     }
 
-    /// <summary>Restores all parts, torch's random state and the user's numbers.</summary>
+    /// <summary>Restores all parts, torch's random state and the user's numbers, and drops the gradients of all modules and
+    /// optimizers.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InvalidDataException">The file is truncated, damaged, of another kind or version, or does not fit the parts. The
     /// message says what is wrong, and nothing has changed.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="InvalidOperationException">A part is at a moment at which no state can be loaded, for example a
+    /// <see cref="ModelAverage"/> in use. Nothing has changed.</exception>
     public void Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -204,8 +212,8 @@ public sealed class TrainingCheckpoint
         return saved.Notes.AsReadOnly();
     }
 
-    /// <summary>Restores only one module (the trained model, to evaluate it), and nothing else. It must have been added under the name that
-    /// it was saved under.</summary>
+    /// <summary>Restores only one module (the trained model, to evaluate it), and nothing else, and drops its gradients. It must have been
+    /// added under the name that it was saved under.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">The module's name.</param>
     /// <exception cref="InvalidDataException">As for <see cref="Load"/>.</exception>
@@ -232,7 +240,10 @@ public sealed class TrainingCheckpoint
         using var scope = NewDisposeScope();
         var tensors = new Dictionary<string, Tensor>();
         foreach (var (name, added) in modules)
+        {
             foreach (var (key, value) in ModuleState.Of(added.Module, added.Tensors)) tensors.Add($"{name}.{key}", value);
+            foreach (var sampled in added.Module.modules().OfType<SampledClasses>()) sampled.RequireStepped(name);
+        }
         foreach (var (name, optimizer) in optimizers) AddTensors(name, optimizer, tensors);
         foreach (var (name, part) in states)
             foreach (var (key, value) in part.StateTensors) tensors.Add($"{name}.{key}", value);

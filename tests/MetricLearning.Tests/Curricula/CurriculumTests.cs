@@ -60,7 +60,7 @@ public class CurriculumTests
         Assert.Equal(0.1, loss.Margin);
         curriculum.Step();
         Assert.Equal((0.2, 0.2), (loss.Margin, margin.Value));
-        curriculum.LoadState(new Dictionary<string, double> { ["iteration"] = 3, ["progress"] = 0, ["sum"] = 0, ["counted"] = 0 });
+        curriculum.LoadState(new Dictionary<string, double>(curriculum.SaveState()) { ["iteration"] = 3 });
         Assert.Equal(0.4, loss.Margin, 12);
         Assert.Throws<ArgumentOutOfRangeException>(() => new ScheduledMargin(curriculum, 0.1, double.NaN, _ => { }));
         Assert.Throws<ArgumentOutOfRangeException>(() => loss.Margin = 4);

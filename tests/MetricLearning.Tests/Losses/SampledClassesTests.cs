@@ -163,4 +163,33 @@ public class SampledClassesTests
         Assert.Equal(["weights", "sampled.velocity"], with.state_dict().Keys);
         Assert.Equal(["weights"], without.state_dict().Keys);
     }
+
+    [Fact]
+    public void GradientsThatAreNotApplied_AreNotSaved_AndLoadingDropsThem()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        using var loss = new CosFaceLoss(Classes, Dimension, scale: 8) { Sampled = new SampledClasses(20) };
+        using var sum = new LossSum().Add("identity", loss);
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Add("loss", sum);
+        var file = Path.Combine(Directory.CreateTempSubdirectory("sampled").FullName, "run.safetensors");
+        try
+        {
+            loss.call(x, y);            // a forward pass alone leaves nothing to apply
+            checkpoint.Save(file);
+            loss.call(x, y).backward();
+            Assert.Contains("The gradients of 1 backward pass of the sampled classes of 'loss' are not applied yet",
+                Assert.Throws<InvalidOperationException>(() => checkpoint.Save(file)).Message, StringComparison.Ordinal);
+            var before = loss.Weights.clone();
+            checkpoint.Load(file);
+            loss.Sampled!.Step(0.1);
+            Assert.True(before.equal(loss.Weights).all().item<bool>());
+            checkpoint.Save(file);
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+        }
+    }
 }

@@ -121,6 +121,52 @@ public class GradientStepTests
     }
 
     [Fact]
+    public void Accumulation_RefusesWhatHasNoGradient_OrIsNoScalar()
+    {
+        using var scope = NewDisposeScope();
+        var parameter = With([1, 2])[0];
+        var before = Gradients([parameter]);
+        var accumulation = new GradientAccumulation([parameter], 2);
+        var propagated = new GradientCache(rows => rows * parameter, 1).Backward(ones(2, 2, ScalarType.Float64), rows => rows.sum());
+        parameter.grad = tensor([1.0, 2]);
+        Assert.Contains("GradientCache", Refused(propagated, "loss must have a gradient, got []"), StringComparison.Ordinal);
+        Refused(parameter * 2, "loss must be a scalar, got [2]");
+        parameter.requires_grad_(false);
+        Refused(parameter.sum(), "loss must have a gradient, got []");
+        parameter.requires_grad_(true);
+        var disposed = parameter.sum();
+        disposed.Dispose();
+        Refused(disposed, "loss must be a tensor that is in use");
+        Assert.Equal(before, Gradients([parameter]));
+        Assert.Equal(0, accumulation.Pending);
+
+        var loss = parameter.sum();
+        using (no_grad()) accumulation.Backward(loss);
+        Assert.Equal([1.5, 2.5], Gradients([parameter]));
+
+        string Refused(Tensor value, string message)
+        {
+            var error = Assert.Throws<ArgumentException>("loss", () => accumulation.Backward(value));
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+            return error.Message;
+        }
+    }
+
+    [Fact]
+    public void Accumulation_LoadsTheStateBetweenTwoGroups_WithoutGradients()
+    {
+        using var scope = NewDisposeScope();
+        var parameters = With([1, 2]);
+        var accumulation = new GradientAccumulation(parameters, 3);
+        var state = accumulation.SaveState();
+        accumulation.Backward(parameters[0].sum());
+        accumulation.LoadState(state);
+        Assert.Equal(0, accumulation.Pending);
+        Assert.Empty(Gradients(parameters));
+        Assert.False(accumulation.Complete());
+    }
+
+    [Fact]
     public void Accumulation_FillsAMemoryOnce_WithEachRow()
     {
         using var scope = NewDisposeScope();

@@ -61,15 +61,101 @@ public class StagedTrainingTests
         var forever = model.parameters().First();
         forever.requires_grad_(false);
         var freeze = new StagedFreeze(model, TrainingSpan.Iterations(10), ["body"]);
-        freeze.LoadState(new Dictionary<string, double> { ["iteration"] = 10 });
+        freeze.LoadState(At(10));
         Assert.False(forever.requires_grad);
         Assert.Equal(1, model.parameters().Count(parameter => !parameter.requires_grad));
-        freeze.LoadState(new Dictionary<string, double> { ["iteration"] = 9 });
+        freeze.LoadState(At(9));
         Assert.Equal(4, model.parameters().Count(parameter => !parameter.requires_grad));
-        Assert.Throws<ArgumentException>(() => freeze.CheckState(new Dictionary<string, double> { ["iteration"] = -1 }));
+        Assert.Throws<ArgumentException>(() => freeze.CheckState(At(-1)));
         Assert.Throws<ArgumentException>(() => new StagedFreeze(model, TrainingSpan.Epochs(1), ["body"]));
         Assert.Contains("body2", Assert.Throws<ArgumentException>(() =>
             new StagedFreeze(model, TrainingSpan.Iterations(1), ["body3"])).Message, StringComparison.Ordinal);
+
+        Dictionary<string, double> At(int iteration) => new(freeze.SaveState()) { ["iteration"] = iteration };
+    }
+
+    /// <summary>The gradients of the training before would be zeros, and momentum and weight decay would go on.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void AFrozenPart_ThatWasTrainedBefore_Stays(bool byState)
+    {
+        random.manual_seed(1);
+        using var model = Model();
+        using var adam = optim.Adam(model.parameters(), 0.01, weight_decay: 0.01);
+        using var sgd = optim.SGD(model.parameters(), 0.01, momentum: 0.9);
+        var freeze = byState ? new StagedFreeze(model, TrainingSpan.Iterations(2), ["body"]) : null;
+        var start = freeze?.SaveState();
+        for (var i = 0; i < 5; i++)
+        {
+            Step(model, adam);
+            Step(model, sgd);
+            freeze?.Step();
+        }
+        freeze ??= new StagedFreeze(model, TrainingSpan.Iterations(100), ["body"]);
+        if (start is not null) freeze.LoadState(start);
+        Assert.True(freeze.IsFrozen);
+        var frozen = Weights(model, "body.");
+        for (var i = 0; i < 3; i++)
+        {
+            Step(model, adam);
+            using (var scope = NewDisposeScope())
+            {
+                sgd.zero_grad();
+                model.call(rand(5, 3)).sum().backward();
+                sgd.SafeStep();
+            }
+            Assert.Equal(frozen, Weights(model, "body."));
+        }
+    }
+
+    /// <summary>The parts of a model are released one after the other, in whichever order their freezes were made.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void FreezesMayOverlap(bool innerFirst)
+    {
+        using var model = Model();
+        var mine = model.named_parameters().Single(entry => entry.name == "body.bn.bias").parameter;
+        mine.requires_grad_(false);
+        StagedFreeze outer, inner;
+        if (innerFirst) (inner, outer) = (Inner(), Outer());
+        else (outer, inner) = (Outer(), Inner());
+        var states = new List<(IReadOnlyDictionary<string, double> Outer, IReadOnlyDictionary<string, double> Inner)>();
+        for (var i = 0; i < 6; i++)
+        {
+            states.Add((outer.SaveState(), inner.SaveState()));
+            Check(i);
+            outer.Step();
+            inner.Step();
+            Check(i + 1);
+        }
+        foreach (var i in new[] { 3, 0, 4, 1, 5, 2, 4 })
+        {
+            outer.LoadState(states[i].Outer);
+            inner.LoadState(states[i].Inner);
+            Check(i);
+        }
+
+        // Those that the user releases are released, whoever held them.
+        var abandoned = new StagedFreeze(model, TrainingSpan.Iterations(9), ["head"]);
+        foreach (var parameter in model.parameters()) parameter.requires_grad_(true);
+        var last = new StagedFreeze(model, TrainingSpan.Iterations(1), ["head"]);
+        last.Step();
+        Assert.True(abandoned.IsFrozen);
+        Assert.Equal(["head.weight", "head.bias"], Trained().Where(name => name.StartsWith("head", StringComparison.Ordinal)));
+
+        StagedFreeze Outer() => new(model, TrainingSpan.Iterations(2), ["body"]);
+        StagedFreeze Inner() => new(model, TrainingSpan.Iterations(4), ["body.fc"]);
+        IEnumerable<string> Trained() => model.named_parameters().Where(entry => entry.parameter.requires_grad).Select(entry => entry.name);
+
+        void Check(int iteration)
+        {
+            string[] rest = ["body2.weight", "body2.bias", "head.weight", "head.bias"];
+            string[] released = iteration < 2 ? rest : [.. rest, "body.bn.weight"];
+            if (iteration >= 4) released = [.. released, "body.fc.weight", "body.fc.bias"];
+            Assert.Equal(released.Order(), Trained().Order());
+            Assert.Equal((true, iteration >= 2, iteration >= 2, iteration >= 4),
+                (model.training, Training("body"), Training("body.bn"), Training("body.fc")));
+        }
+
+        bool Training(string name) => model.named_modules().Single(entry => entry.name == name).module.training;
     }
 
     [Fact]

@@ -462,11 +462,11 @@ public sealed class TrainingCheckpointTests : IDisposable
     /// right checksum.</summary>
     private static readonly Dictionary<string, Func<CheckpointText, Dictionary<string, Tensor>, CheckpointText>> impossible = new()
     {
-        ["the state of 'sampler' is not possible"] = (text, _) => text with { Samplers = new Dictionary<string, SavedSampler>
+        ["the state of 'sampler' is refused"] = (text, _) => text with { Samplers = new Dictionary<string, SavedSampler>
         {
             ["sampler"] = text.Samplers["sampler"] with { State = text.Samplers["sampler"].State with { Position = 1_000_000 } },
         } },
-        ["the state of 'schedule' is not possible"] = (text, _) => text with { Schedules = new Dictionary<string, ScheduleState>
+        ["the state of 'schedule' is refused"] = (text, _) => text with { Schedules = new Dictionary<string, ScheduleState>
         {
             ["schedule"] = new(3, 1, 4),
         } },

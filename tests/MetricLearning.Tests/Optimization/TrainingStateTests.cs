@@ -95,6 +95,51 @@ public sealed class TrainingStateTests : IDisposable
         Assert.Equal(whole.Describe(), second.Describe());
     }
 
+    /// <summary>Going back in the same process is as resuming in a new one: nothing of the time after the save remains.</summary>
+    [Theory, InlineData(3, 6), InlineData(6, 7), InlineData(2, 3)]
+    public void ARunThatGoesBack_EndsAsAWholeRun(int savedAfter, int loadedAfter)
+    {
+        using var whole = new Run();
+        whole.Steps(0, 9);
+        using var run = new Run();
+        run.Steps(0, savedAfter);
+        run.Checkpoint.Save(File);
+        run.Steps(savedAfter, loadedAfter);
+        using (var scope = NewDisposeScope()) run.Model.call(rand(6, 4)).sum().backward();
+        run.Checkpoint.Load(File);
+        Assert.All(run.Model.parameters(), parameter => Assert.Null(parameter.grad));
+        run.Steps(savedAfter, 9);
+        Assert.Equal(whole.Describe(), run.Describe());
+    }
+
+    [Fact]
+    public void AMomentThatCannotBeLoaded_IsNamed_AndNothingChanges()
+    {
+        using var run = new Run();
+        run.Checkpoint.Save(File);
+        run.Steps(0, 3);
+        string before;
+        using (run.Average.Use())
+        {
+            before = run.Describe();
+            Assert.Equal("The average is in use, so the model does not have its own weights: load after its scope.",
+                Assert.Throws<InvalidOperationException>(() => run.Checkpoint.Load(File)).Message);
+            Assert.Equal(before, run.Describe());
+        }
+    }
+
+    [Fact]
+    public void TheMessageOfARefusedState_NamesTheSetting_AndNoParameter()
+    {
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Add("easy to hard", Curriculum.Over(TrainingSpan.Iterations(10)));
+        checkpoint.Save(File);
+        var other = new TrainingCheckpoint();
+        other.Add("easy to hard", Curriculum.Over(TrainingSpan.Iterations(20)));
+        Assert.Equal($"{File} does not fit: the state of 'easy to hard' is refused: it was saved with end in iterations = 10, and here end in "
+            + "iterations = 20.", Assert.Throws<InvalidDataException>(() => other.Load(File)).Message);
+    }
+
     [Fact]
     public void APartThatDoesNotFit_IsNamed_AndNothingChanges()
     {
@@ -113,7 +158,7 @@ public sealed class TrainingStateTests : IDisposable
         strict.Checkpoint.Add("extra", new Refusing());
         strict.Checkpoint.Save(File);
         var message = Assert.Throws<InvalidDataException>(() => strict.Checkpoint.Load(File)).Message;
-        Assert.Contains("the state of 'extra' is not possible (never)", message, StringComparison.Ordinal);
+        Assert.Contains("the state of 'extra' is refused: never.", message, StringComparison.Ordinal);
         Assert.Equal(before, other.Describe());
         Assert.Equal(before, strict.Describe());
         Assert.Throws<ArgumentException>(() => strict.Checkpoint.Add("average", new EarlyStop()));
