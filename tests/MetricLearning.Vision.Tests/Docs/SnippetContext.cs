@@ -59,6 +59,10 @@ public abstract class SnippetContext
         protected TrainingCheckpoint checkpoint = null!;
 
         protected RetrievalReport Evaluate() => throw new NotSupportedException();
+
+        protected EmbeddingSet Extract() => throw new NotSupportedException();
+
+        protected void TrainOn(long[] batch) => throw new NotSupportedException();
     }
 
     public abstract class Samplers : SnippetContext
