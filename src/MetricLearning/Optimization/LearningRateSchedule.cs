@@ -63,7 +63,8 @@ public abstract class LearningRateSchedule
     /// <summary>The current factor on every group's initial rate.</summary>
     public double CurrentFactor => FactorOf(state);
 
-    /// <summary>The position of the schedule. Set it to resume; this also sets the optimizer's rates.</summary>
+    /// <summary>The position of the schedule. Set it to resume; this also sets the optimizer's rates. It may be the position of a schedule
+    /// with other settings, for example to make a run longer: from there the rates are those of this schedule.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The epoch begins after the iteration.</exception>
     /// <exception cref="InvalidOperationException">The schedule gives a factor that is not finite. Nothing has changed.</exception>
     public ScheduleState State
