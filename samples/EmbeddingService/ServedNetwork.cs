@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using MetricLearning;
@@ -26,12 +25,12 @@ internal sealed class ServedNetwork : IDisposable
     /// <summary>The embedding space. Two services have equal fingerprints only if their vectors can be compared.</summary>
     public EmbeddingSpace Space { get; }
 
-    /// <summary>The length of an embedding, in words.</summary>
-    public string Length => embedder.Dimension > 0 ? embedder.Dimension.ToString(CultureInfo.InvariantCulture) : "an unknown number of";
+    /// <summary>The length of an embedding.</summary>
+    public int Dimension => embedder.Dimension;
 
     /// <summary>Computes the embeddings of pictures, in the order of the pictures.</summary>
-    /// <exception cref="Refusal">A file is not a picture, is damaged, or has too many pixels, or the network gives no finite
-    /// vector.</exception>
+    /// <exception cref="Refusal">A file is not a picture, is damaged, or has too many pixels, or the network gives no vector of its
+    /// embedding space.</exception>
     public async Task<IReadOnlyList<Embedding>> Embed(IReadOnlyList<Upload> pictures, CancellationToken cancellationToken)
     {
         return await Task.WhenAll(pictures.Select((picture, i) => Embed(picture,
@@ -47,11 +46,10 @@ internal sealed class ServedNetwork : IDisposable
             {
                 throw new Refusal(StatusCodes.Status400BadRequest, "picture", prefix + e.Message);
             }
-            catch (InvalidOperationException e) when (e is { InnerException: null } and not ObjectDisposedException)
+            catch (InvalidOperationException e) when (e.InnerException is ArithmeticException fault)
             {
-                // The network ran, and its vector is not finite. If it could not run, the inner exception is ONNX Runtime's.
                 throw new Refusal(StatusCodes.Status422UnprocessableEntity, "network",
-                    prefix + "The network gives numbers for this picture that are NaN or infinite.");
+                    $"{prefix}The network gives no vector for this picture, but {fault.Message}.");
             }
         }
     }

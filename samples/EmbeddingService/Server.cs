@@ -26,7 +26,7 @@ internal static class Server
         Api.Map(app);
         var network = app.Services.GetRequiredService<ServedNetwork>();
         app.Lifetime.ApplicationStarted.Register(() =>
-            Log.Serving(app.Logger, settings.Network, network.Length, network.Space.Fingerprint!));
+            Log.Serving(app.Logger, settings.Network, network.Dimension, network.Space.Fingerprint!));
         app.Lifetime.ApplicationStopping.Register(() => Log.Stopping(app.Logger));
         return app;
     }

@@ -91,21 +91,22 @@ public sealed class EmbedTests : IAsyncLifetime
             StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task AVectorThatIsNotFinite_IsRefused_InBothFormats()
+    [Theory, InlineData(3e38f, "Infinity at index 0"), InlineData(0f, "zeros alone")]
+    public async Task AVectorThatIsNoneOfTheSpace_IsRefused_InBothFormats(float mean, string part)
     {
         await using var broken = await RunningService.Start(space: new EmbeddingSpace
         {
-            Mean = [3e38f, 0, 0], Deviation = [1e-5f, 1, 1], Distance = "euclidean",
+            Mean = [mean, 0, 0], Deviation = [mean == 0 ? 1 : 1e-5f, 1, 1], Distance = "euclidean", Normalized = true,
         });
+        var black = Encoding.ASCII.GetBytes("P6 1 1 255\n\0\0\0");
         foreach (var type in new[] { "application/json", "application/octet-stream" })
         {
-            using var form = new MultipartFormDataContent { { RunningService.Content(RandomImage.Of(8, 8, 1)), "pictures" } };
+            using var form = new MultipartFormDataContent { { RunningService.Content(black), "pictures" } };
             using var request = new HttpRequestMessage(HttpMethod.Post, "embed")
             {
                 Content = form, Headers = { Accept = { new MediaTypeWithQualityHeaderValue(type) } },
             };
-            Assert.Contains("NaN or infinite", await RunningService.Refused(
+            Assert.Contains(part, await RunningService.Refused(
                 await broken.Client.SendAsync(request, TestContext.Current.CancellationToken), HttpStatusCode.UnprocessableEntity),
                 StringComparison.Ordinal);
         }

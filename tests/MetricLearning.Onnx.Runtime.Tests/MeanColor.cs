@@ -14,16 +14,21 @@ internal static class MeanColor
         new("images", OnnxTypes.Byte, [-1, 8, 4, 3]),
         [new("Cast", ["images"], ["numbers"], new Dictionary<string, object> { ["to"] = (long)OnnxTypes.Float }), Mean("numbers", 1, 2)]);
 
-    private static OnnxNode Mean(string from, params long[] axes) =>
+    /// <summary>A node that computes means along axes.</summary>
+    /// <param name="from">The name of its input; its output is called <c>embedding</c>.</param>
+    /// <param name="axes">The axes, which its output does not have.</param>
+    public static OnnxNode Mean(string from, params long[] axes) =>
         new("ReduceMean", [from], ["embedding"], new Dictionary<string, object> { ["axes"] = axes, ["keepdims"] = 0L });
 
-    private static string Write(string folder, string name, EmbeddingSpace? space, OnnxInput images, OnnxNode[] nodes)
+    /// <summary>A network of these nodes, which take <c>images</c> and give <c>embedding</c>.</summary>
+    public static string Write(string folder, string name, EmbeddingSpace? space, OnnxInput images, OnnxNode[] nodes,
+        OnnxInput? embedding = null)
     {
         var path = Path.Combine(folder, name);
         using var stream = File.Create(path);
         KeyValuePair<string, string>[] metadata = space is null ? [] : [new(EmbeddingSpace.MetadataKey, space.ToJson())];
         OnnxWriter.File(nodes, Array.Empty<KeyValuePair<string, torch.Tensor>>(), [images],
-            [new("embedding", OnnxTypes.Float, [-1, 3])], metadata).WriteTo(stream);
+            [embedding ?? new("embedding", OnnxTypes.Float, [-1, 3])], metadata).WriteTo(stream);
         return path;
     }
 }

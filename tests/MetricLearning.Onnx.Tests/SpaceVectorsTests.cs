@@ -75,24 +75,41 @@ public sealed class SpaceVectorsTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task VectorsThatAreNotFinite_AreRefused()
+    [Theory, InlineData(float.NaN, "NaN at index 0", "NaN"), InlineData(0f, "zeros alone", "all zeros")]
+    public async Task VectorsThatAreNoneOfTheSpace_AreRefused(float scale, string inNetwork, string inRow)
     {
         var transform = ImageTransform.ForEvaluation(Side, Side);
         using var model = Networks.Lived(Network());
-        using (no_grad()) model.get_parameter("neck.bn.weight")!.fill_(float.NaN);
-        var path = Path.Combine(folder, "nan.onnx");
-        OnnxFile.Export(model, path, new() { Space = transform.Space with { Normalized = true } });
+        using (no_grad())
+        {
+            model.get_parameter("neck.bn.weight")!.fill_(scale);
+            model.get_parameter("neck.bn.bias")!.fill_(0);
+        }
+        var path = Path.Combine(folder, "faulty.onnx");
+        var space = transform.Space with { Normalized = true };
+        OnnxFile.Export(model, path, new() { Space = space });
         using var onnx = new OnnxEmbedder(path);
         var thrown = await Assert.ThrowsAsync<InvalidOperationException>(() => onnx.EmbedAsync(Picture()));
-        Assert.StartsWith($"{path}: the network gave NaN at index 0", thrown.Message, StringComparison.Ordinal);
-        thrown = await Assert.ThrowsAsync<InvalidOperationException>(() => new ImageEmbedder(onnx.EmbedAsync, onnx.Space)
-            .GenerateAsync([new DataContent(Picture(), "image/png")]));
+        Assert.StartsWith($"{path}: the network gave {inNetwork}", thrown.Message, StringComparison.Ordinal);
+        Assert.IsAssignableFrom<ArithmeticException>(thrown.InnerException);
+        thrown = await Generated(onnx.EmbedAsync);
         Assert.StartsWith($"image 1 of 1: {path}: ", thrown.Message, StringComparison.Ordinal);
         using var scope = NewDisposeScope();
-        Assert.Throws<ArgumentException>("output", () => onnx.Space.Finish(model.Embed(transform.Read(Picture()))));
-        var images = new ImageList([ImageSample.FromBytes("picture", Picture())]);
-        Assert.Throws<InvalidOperationException>(() => new ImageLoader(images, transform).Extract(model.Embed));
+        var output = model.Embed(transform.Read(Picture()));
+        var numbers = output.data<float>().ToArray();
+        thrown = await Generated((_, _) => Task.FromResult(numbers));
+        Assert.Contains(inNetwork, thrown.Message, StringComparison.Ordinal);
+        Assert.Contains(inRow, Assert.Throws<ArgumentException>("output", () => onnx.Space.Finish(output)).Message, StringComparison.Ordinal);
+        Assert.Contains(inNetwork, Assert.Throws<ArgumentException>("output", () => onnx.Space.Finish(numbers)).Message,
+            StringComparison.Ordinal);
+        var loader = new ImageLoader(new ImageList([ImageSample.FromBytes("picture", Picture())]), transform) { Space = space };
+        thrown = Assert.Throws<InvalidOperationException>(() => loader.Extract(model.Embed));
+        Assert.StartsWith("picture: its features are ", thrown.Message, StringComparison.Ordinal);
+        Assert.Contains(inRow, thrown.Message, StringComparison.Ordinal);
+
+        Task<InvalidOperationException> Generated(Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed) =>
+            Assert.ThrowsAsync<InvalidOperationException>(() => new ImageEmbedder(embed, onnx.Space)
+                .GenerateAsync([new DataContent(Picture(), "image/png")]));
     }
 
     private static EmbeddingModel Network() => new(new ConvNet4(imageChannels: 3), neck: new BNNeck(64));

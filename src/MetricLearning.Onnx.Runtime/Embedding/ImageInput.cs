@@ -21,12 +21,12 @@ internal sealed class ImageInput
     public ImageInput(string name, NodeMetadata input, EmbeddingSpace space)
     {
         Name = name;
-        Type = input.ElementDataType;
-        var isPixels = Type == TensorElementType.UInt8;
-        if ((!isPixels && Type != TensorElementType.Float) || input.Dimensions is not { Length: 4 } shape)
+        if (input is not { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.UInt8, Dimensions: [_, _, _, _] })
             throw new InvalidDataException(
-                $"Its input '{name}' is {Type} [{string.Join(", ", input.Dimensions ?? [])}], neither float [N, C, H, W] nor uint8 "
-                    + "[N, H, W, C].");
+                $"Its input '{name}' is {ImageNetwork.Describe(input)}, neither float [N, C, H, W] nor uint8 [N, H, W, C].");
+        Type = input.ElementDataType;
+        var (isPixels, shape) = (Type == TensorElementType.UInt8, input.Dimensions);
+        FixedBatch = shape[0] > 0 ? shape[0] : null;
         var (height, width) = isPixels ? (shape[1], shape[2]) : (shape[2], shape[3]);
         Height = Known("height", height, space.Height);
         Width = Known("width", width, space.Width);
@@ -46,6 +46,9 @@ internal sealed class ImageInput
     public string Name { get; }
 
     public TensorElementType Type { get; }
+
+    /// <summary>The number of images of each run, if the network fixes it; otherwise null.</summary>
+    public int? FixedBatch { get; }
 
     public int Height { get; }
 

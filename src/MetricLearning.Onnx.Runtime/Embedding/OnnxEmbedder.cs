@@ -1,10 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using MetricLearning.Vision;
-using Microsoft.ML.OnnxRuntime;
 
 namespace MetricLearning.Onnx.Runtime;
 
@@ -15,67 +12,53 @@ namespace MetricLearning.Onnx.Runtime;
 /// <c>Microsoft.ML.OnnxRuntime</c>.</para>
 /// <para>Memory for decoded images is bounded for any number of callers: a few images are decoded at once, a few wait for their run, and
 /// all other callers wait before their image is decoded. The encoded image of each caller stays in memory meanwhile.</para>
+/// <para>The last digits of an embedding can depend on the place of its image in a batch, because ONNX Runtime may add numbers up in
+/// another order there. With a <see cref="OnnxEmbedderSettings.MaxBatch"/> of 1, an image has the same bits at each call.</para>
 /// <para>Thread safety: any number of threads may embed at once. One thread disposes it; <see cref="Dispose"/> waits for calls that have
 /// not ended.</para>
 /// </remarks>
 public sealed class OnnxEmbedder : IDisposable
 {
-    private const int Alignment = 64;
-
     private readonly string path;
-    private readonly InferenceSession session;
-    private readonly ImageInput input;
+    private readonly ImageNetwork network;
     private readonly OnnxEmbedderSettings settings;
-    private readonly string output;
     private readonly Channel<Request> queue;
     private readonly SemaphoreSlim decoders;
     private readonly ConcurrentBag<Picture> pictures = [];
     private readonly Thread worker;
-    private readonly byte[] batchBytes;
-    private readonly int batchStart;
     private int isDisposed;
 
     private sealed record Request(byte[] Bytes, TaskCompletionSource<float[]> Result);
 
-    /// <summary>Loads a network.</summary>
-    /// <param name="path">An ONNX file whose only input takes images and whose first output is an embedding, as <c>OnnxFile.Export</c> of
-    /// MetricLearning.Onnx writes it.</param>
+    /// <summary>Loads a network, and runs it once on empty images.</summary>
+    /// <param name="path">An ONNX file whose only input takes images and whose first output is float [N, D], an embedding for each image,
+    /// as <c>OnnxFile.Export</c> of MetricLearning.Onnx writes it. Further axes of length 1 may follow. If the input fixes the number of
+    /// images, each run has that number, whatever <see cref="OnnxEmbedderSettings.MaxBatch"/> is.</param>
     /// <param name="settings">How the embedder works; null for the defaults.</param>
     /// <exception cref="ArgumentException">The path is null or empty, or a batch of images would be larger than an array can
     /// be.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">ONNX Runtime cannot run the file, it has several inputs, its input is not images, it
-    /// contradicts the settings, neither says how to prepare images, or images are resized by another filter than the bilinear one. The
-    /// message names the file and says why.</exception>
+    /// <exception cref="InvalidDataException">ONNX Runtime cannot run the file, it has several inputs, its input is not images, its output
+    /// is not an embedding for each image, it contradicts the settings, neither says how to prepare images, or images are resized by
+    /// another filter than the bilinear one. The message names the file and says why.</exception>
     /// <exception cref="DllNotFoundException">The application has no native package of ONNX Runtime.</exception>
     public OnnxEmbedder(string path, OnnxEmbedderSettings? settings = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         (this.path, this.settings) = (path, settings ??= new());
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
-        (session, Space, input, output) = InputFile.Naming(path, () => Load(path, settings));
-        Dimension = session.OutputMetadata[output].Dimensions is [_, > 0 and var length] ? length : (int?)Space.Dimension ?? 0;
+        network = InputFile.Naming(path, () => new ImageNetwork(path, settings));
         decoders = new(settings.Decoders);
-        queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(2 * settings.MaxBatch) { SingleReader = true });
-        // Native code reads the buffer, so it is pinned. It begins at a multiple of 64, because the order in which ONNX Runtime adds
-        // numbers up depends on the address, and the last bit of the sum depends on the order.
-        if ((long)settings.MaxBatch * input.ImageBytes + Alignment > Array.MaxLength)
-        {
-            session.Dispose();
-            throw new ArgumentException($"settings must have a MaxBatch of at most {(Array.MaxLength - Alignment) / input.ImageBytes} for "
-                + $"images of {input.ImageBytes} bytes, got {settings.MaxBatch}.", nameof(settings));
-        }
-        batchBytes = GC.AllocateUninitializedArray<byte>(settings.MaxBatch * input.ImageBytes + Alignment - 1, pinned: true);
-        batchStart = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, 0) & (Alignment - 1));
+        queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(2 * network.MostImages) { SingleReader = true });
         worker = new Thread(Work) { IsBackground = true, Name = nameof(OnnxEmbedder) };
         worker.Start();
     }
 
     /// <summary>The embedding space: the properties that the file records, completed by the settings.</summary>
-    public EmbeddingSpace Space { get; }
+    public EmbeddingSpace Space => network.Space;
 
-    /// <summary>The dimension of the embeddings; 0 if the file does not fix it.</summary>
-    public int Dimension { get; }
+    /// <summary>The dimension of the embeddings.</summary>
+    public int Dimension => network.Dimension;
 
     /// <summary>Embeds an image. The embedding has length 1 if <see cref="EmbeddingSpace.Normalized"/> of <see cref="Space"/> is
     /// true.</summary>
@@ -84,8 +67,10 @@ public sealed class OnnxEmbedder : IDisposable
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="InvalidDataException">The contents are not an image, are broken, or are larger than the settings allow. The message
     /// says why.</exception>
-    /// <exception cref="InvalidOperationException">The network could not be run, or it gave numbers that are not finite. The message names
-    /// the network's file. Other images are not affected.</exception>
+    /// <exception cref="InvalidOperationException">The network could not be run, or what it gave for the image is no embedding: a number is
+    /// not finite, or all are zeros and cannot be scaled to length 1. The message names the network's file. If it is no embedding, the inner
+    /// exception is an <see cref="ArithmeticException"/> (<see cref="NotFiniteNumberException"/> or <see cref="DivideByZeroException"/>),
+    /// and other images are not affected.</exception>
     /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
     /// <exception cref="ObjectDisposedException">The embedder is disposed.</exception>
     public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
@@ -111,7 +96,7 @@ public sealed class OnnxEmbedder : IDisposable
         if (Interlocked.Exchange(ref isDisposed, 1) == 1) return;
         queue.Writer.Complete();
         worker.Join();
-        session.Dispose();
+        network.Dispose();
     }
 
     private async Task<float[]> EmbedAsync(Action<byte[]> prepare, CancellationToken cancellationToken)
@@ -122,7 +107,7 @@ public sealed class OnnxEmbedder : IDisposable
         await decoders.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var bytes = ArrayPool<byte>.Shared.Rent(input.ImageBytes);
+            var bytes = ArrayPool<byte>.Shared.Rent(network.Input.ImageBytes);
             try
             {
                 prepare(bytes);
@@ -143,58 +128,13 @@ public sealed class OnnxEmbedder : IDisposable
         return await result.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private static (InferenceSession Session, EmbeddingSpace Space, ImageInput Input, string Output) Load(
-        string path, OnnxEmbedderSettings settings)
-    {
-        using var options = Options(settings);
-        InferenceSession? session = null;
-        try
-        {
-            session = new InferenceSession(path, options);
-            var known = EmbeddingSpace.Of(session.ModelMetadata.CustomMetadataMap) ?? new();
-            if (known.Conflicts(settings.Space, "in the file", "in the settings") is { } conflicts)
-                throw new InvalidDataException($"Its embedding space contradicts the settings' Space: {conflicts}.");
-            var space = known.Agree(settings.Space);
-            if (session.InputNames.Count != 1) throw new InvalidDataException(
-                $"It takes {session.InputNames.Count} inputs ({string.Join(", ", session.InputNames)}), but only images are passed.");
-            var (name, output) = (session.InputNames[0], session.OutputNames[0]);
-            if (session.OutputMetadata[output].Dimensions is [_, > 0 and var length] && space.Dimension is { } asked && asked != length)
-                throw new InvalidDataException($"Its embedding space has embeddings of {asked} numbers, but its output '{output}' has "
-                    + $"{length}.");
-            return (session, space, new ImageInput(name, session.InputMetadata[name], space), output);
-        }
-        catch (Exception e)
-        {
-            session?.Dispose();
-            if (e is not (OnnxRuntimeException or ArgumentException)) throw;
-            using var file = File.OpenRead(path);
-            throw new InvalidDataException(
-                ForeignFile.DescribeUnlessOnnx(file) is { } foreign ? $"This is {foreign}. It is not an ONNX file." : e.Message, e);
-        }
-    }
-
-    private static SessionOptions Options(OnnxEmbedderSettings settings)
-    {
-        try
-        {
-            return new SessionOptions { IntraOpNumThreads = settings.Threads };
-        }
-        catch (TypeInitializationException e) when (e.InnerException is DllNotFoundException)
-        {
-            var version = typeof(SessionOptions).Assembly.GetName().Version?.ToString(fieldCount: 3);
-            throw new DllNotFoundException(
-                "The native part of ONNX Runtime is missing. Add one of its packages to the application, such as "
-                + $"Microsoft.ML.OnnxRuntime {version} for CPUs: dotnet add package Microsoft.ML.OnnxRuntime --version {version}", e);
-        }
-    }
-
     private void Prepare(ReadOnlySpan<byte> image, byte[] target)
     {
         if (!pictures.TryTake(out var picture)) picture = new Picture { MaxPixels = settings.MaxPixels, MaxBytes = settings.MaxBytes };
         try
         {
             ImageDecoder.Decode(image, picture);
-            input.Prepare(picture, target);
+            network.Input.Prepare(picture, target);
         }
         finally
         {
@@ -204,11 +144,11 @@ public sealed class OnnxEmbedder : IDisposable
 
     private void Work()
     {
-        var batch = new List<Request>(settings.MaxBatch);
+        var batch = new List<Request>(network.MostImages);
         while (queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             batch.Clear();
-            while (batch.Count < settings.MaxBatch && queue.Reader.TryRead(out var request)) batch.Add(request);
+            while (batch.Count < network.MostImages && queue.Reader.TryRead(out var request)) batch.Add(request);
             try
             {
                 Run(batch);
@@ -216,8 +156,7 @@ public sealed class OnnxEmbedder : IDisposable
             catch (Exception e)
             {
                 // The callers receive any exception; the worker continues with the next batch.
-                var given = e is OnnxRuntimeException ? new InvalidOperationException($"{path}: ONNX Runtime cannot run it: {e.Message}", e)
-                    : e;
+                var given = e is InvalidOperationException ? new InvalidOperationException($"{path}: {e.Message}", e) : e;
                 foreach (var request in batch) request.Result.TrySetException(given);
             }
             foreach (var request in batch) ArrayPool<byte>.Shared.Return(request.Bytes);
@@ -226,21 +165,14 @@ public sealed class OnnxEmbedder : IDisposable
 
     private void Run(List<Request> batch)
     {
-        for (var i = 0; i < batch.Count; i++)
-            batch[i].Bytes.AsSpan(0, input.ImageBytes).CopyTo(batchBytes.AsSpan(batchStart + i * input.ImageBytes));
-        using var images = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, input.Type, input.Shape(batch.Count),
-            Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, batchStart), (long)batch.Count * input.ImageBytes);
-        using var options = new RunOptions();
-        using var results = session.Run(options, [input.Name], [images], [output]);
-        var values = results[0].GetTensorDataAsSpan<float>();
-        var length = values.Length / batch.Count;
+        for (var i = 0; i < batch.Count; i++) batch[i].Bytes.AsSpan(0, network.Input.ImageBytes).CopyTo(network.Place(i));
+        var vectors = network.Run(batch.Count);
         for (var i = 0; i < batch.Count; i++)
         {
-            var embedding = values.Slice(i * length, length);
-            if (EmbeddingSpace.StrayNumber(embedding) is { } place)
-                batch[i].Result.TrySetException(new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
-                    $"{path}: the network gave {embedding[place]} at index {place} of the embedding of an image.")));
-            else batch[i].Result.TrySetResult(Space.FinishFinite(embedding));
+            var vector = vectors.AsSpan(i * Dimension, Dimension);
+            if (Space.FaultOf(vector) is not { } fault) batch[i].Result.TrySetResult(Space.FinishSound(vector));
+            else batch[i].Result.TrySetException(
+                new InvalidOperationException($"{path}: the network gave {fault.Message} in the embedding of an image.", fault));
         }
     }
 }

@@ -8,10 +8,14 @@ internal sealed class FeatureCollector(ImageList images, EmbeddingSpace space) :
     private readonly List<int> rows = new(images.Count);
     private Tensor? features;
 
-    /// <summary>Adds the features [n, D] of the images with these indices, as the network gave them. They are finite.</summary>
+    /// <summary>Adds the features [n, D] of the images with these indices, as the network gave them.</summary>
+    /// <exception cref="InvalidOperationException">The features of an image are no vector of the space. The message has the
+    /// path.</exception>
     public void Add(IReadOnlyList<int> indices, Tensor output)
     {
-        using var part = space.FinishFinite(output);
+        if (space.FaultOf(output) is var (row, fault))
+            throw new InvalidOperationException($"{images[indices[(int)row]].Path}: its features are {fault}.");
+        using var part = space.FinishSound(output);
         features ??= empty([images.Count, part.size(1)], part.dtype, part.device).DetachFromDisposeScope();
         using var place = features.narrow(0, rows.Count, indices.Count);
         place.copy_(part);

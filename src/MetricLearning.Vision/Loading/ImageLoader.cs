@@ -166,8 +166,8 @@ public sealed class ImageLoader
     /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="embed"/> is null, did not give [N, D] or gave another D than
     /// <see cref="Space"/> says, or <paramref name="batchSize"/> is less than 1.</exception>
-    /// <exception cref="InvalidOperationException">The list is empty, the features of an image are NaN or infinite, or a step of the
-    /// transform threw. The last two messages have the path.</exception>
+    /// <exception cref="InvalidOperationException">The list is empty, the features of an image are NaN or infinite, or all zeros although
+    /// the space says <c>Normalized</c>, or a step of the transform threw. These messages have the path, except the first.</exception>
     /// <exception cref="InvalidDataException">The journal belongs to another extraction.</exception>
     /// <inheritdoc cref="Batches(Sampler, CancellationToken)" path="/exception[contains(@cref, '.IO.')]"/>
     public EmbeddingSet Extract(Func<Tensor, Tensor> embed, int batchSize = 64, ExtractionJournal? journal = null,
@@ -189,7 +189,6 @@ public sealed class ImageLoader
                 if (part.dim() != 2 || part.size(0) != batch.Count)
                     throw new ArgumentException(
                         $"embed must give one row of features per image, [{batch.Count}, D], got {Guard.Shape(part)}.", nameof(embed));
-                CheckFinite(part, batch);
                 rows.Add(batch.Indices, part);
                 file?.Append(batch.Indices, part, end);
             }
@@ -221,12 +220,6 @@ public sealed class ImageLoader
     }
 
     private long[] WholeList() => [.. Enumerable.Range(0, Images.Count).Select(i => (long)i)];
-
-    private void CheckFinite(Tensor features, ImageBatch batch)
-    {
-        if (EmbeddingSpace.StrayRow(features) is { } row)
-            throw new InvalidOperationException($"{Images[batch.Indices[(int)row]].Path}: its features are NaN or infinite.");
-    }
 
     private IEnumerable<(ImageBatch Batch, int End)> Load(long[] indices, int start, int batchSize, int epoch,
         CancellationToken cancellationToken)

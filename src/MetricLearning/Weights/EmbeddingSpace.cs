@@ -66,7 +66,8 @@ public sealed record EmbeddingSpace
         init => field = value is null ? null : [.. value.Select(entry => (float)Guard.Positive(entry, nameof(Deviation)))];
     }
 
-    /// <summary>Whether embeddings are scaled to length 1 before they are compared. <see cref="Finish(Tensor)"/> scales them.</summary>
+    /// <summary>Whether embeddings are scaled to length 1 before they are compared. <see cref="Finish(Tensor)"/> scales them, and refuses
+    /// zeros, which have no direction.</summary>
     public bool? Normalized { get; init; }
 
     /// <summary>The distance by which embeddings are compared, such as <c>cosine</c>.</summary>
@@ -80,57 +81,75 @@ public sealed record EmbeddingSpace
     internal EmbeddingSpace OfCombinations => this with { Normalized = null };
 
     /// <summary>Makes embeddings of this space of the output of its network: scales each row to length 1 if <see cref="Normalized"/> is
-    /// true, and leaves it as it is otherwise. A row that has length 1, or is all zeros, does not change.</summary>
+    /// true, and leaves it as it is otherwise. A row that has length 1 does not change.</summary>
     /// <param name="output">[N, D], such as <c>model.Embed(images)</c>; the caller keeps it.</param>
     /// <returns>[N, D], which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The output is not [N, D], not floating point, not finite, or has another D than
-    /// <see cref="Dimension"/>.</exception>
+    /// <see cref="Dimension"/>. Or a row is all zeros, although <see cref="Normalized"/> is true.</exception>
     public Tensor Finish(Tensor output)
     {
         Guard.Matrix(output);
-        CheckWidth(output.size(1), nameof(output));
-        return StrayRow(output) is not { } row ? Scaled(output) : throw new ArgumentException(
-            $"output must be finite, got NaN or infinite numbers in row {row}.", nameof(output));
+        if (FaultOf(output) is var (row, fault)) throw new ArgumentException(
+            $"output must be rows of the embedding space, but the numbers in row {row} are {fault}.", nameof(output));
+        return FinishSound(output);
     }
 
-    /// <summary>As <see cref="Finish(Tensor)"/>, for output [N, D] that is known to be finite.</summary>
-    internal Tensor FinishFinite(Tensor output)
+    /// <summary>As <see cref="Finish(Tensor)"/>, for output [N, D] without a <see cref="FaultOf(Tensor)"/>.</summary>
+    internal Tensor FinishSound(Tensor output)
     {
         CheckWidth(output.size(1), nameof(output));
-        return Scaled(output);
-    }
-
-    private Tensor Scaled(Tensor output)
-    {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         if (Normalized != true) return output.alias().MoveToOuterDisposeScope();
         var rows = output.to(ScalarType.Float64);
         var lengths = (rows * rows).sum(1, keepdim: true).sqrt();
-        var areDone = lengths.eq(S(0)).logical_or((lengths - S(1)).abs().le(S(UnitTolerance)));
+        var areDone = (lengths - S(1)).abs().le(S(UnitTolerance));
         return (rows / lengths.masked_fill(areDone, S(1))).to(output.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The first row of output [N, D] that is no vector of this space, and what its numbers are; null if there is none.</summary>
+    internal (long Row, string Fault)? FaultOf(Tensor output)
+    {
+        using var scope = NewDisposeScope();
+        if (FirstFalse(output.isfinite().all(1)) is { } stray) return (stray, "NaN or infinite");
+        if (Normalized == true && FirstFalse(output.ne(S(0)).any(1)) is { } empty)
+            return (empty, "all zeros, which cannot be scaled to length 1");
+        return null;
+
+        static long? FirstFalse(Tensor flags) =>
+            flags.all().item<bool>() ? null : flags.to(ScalarType.Int64).argmin().item<long>();
     }
 
     /// <summary>Makes an embedding of this space of the output of its network for one image. See <see cref="Finish(Tensor)"/>.</summary>
     /// <param name="output">[D].</param>
     /// <returns>[D], a new array.</returns>
-    /// <exception cref="ArgumentException">The output is not finite, or has another D than <see cref="Dimension"/>.</exception>
+    /// <exception cref="ArgumentException">The output is not finite, or has another D than <see cref="Dimension"/>. Or it is all zeros,
+    /// although <see cref="Normalized"/> is true.</exception>
     public float[] Finish(ReadOnlySpan<float> output)
     {
-        CheckWidth(output.Length, nameof(output));
-        if (StrayNumber(output) is { } place) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-            $"output must be finite, got {output[place]} at index {place}."), nameof(output));
-        return FinishFinite(output);
+        if (FaultOf(output) is { } fault)
+            throw new ArgumentException($"output must be a vector of the embedding space, got {fault.Message}.", nameof(output));
+        return FinishSound(output);
     }
 
-    /// <summary>As <see cref="Finish(ReadOnlySpan{float})"/>, for output that is known to be finite.</summary>
-    internal float[] FinishFinite(ReadOnlySpan<float> output)
+    /// <summary>As <see cref="Finish(ReadOnlySpan{float})"/>, for output without a <see cref="FaultOf(ReadOnlySpan{float})"/>.</summary>
+    internal float[] FinishSound(ReadOnlySpan<float> output)
     {
         CheckWidth(output.Length, nameof(output));
         var embedding = output.ToArray();
-        if (Normalized == true && LengthOf(output) is var length && length != 0 && Math.Abs(length - 1) > UnitTolerance)
+        if (Normalized == true && LengthOf(output) is var length && Math.Abs(length - 1) > UnitTolerance)
             for (var i = 0; i < embedding.Length; i++) embedding[i] = (float)(embedding[i] / length);
         return embedding;
+    }
+
+    /// <summary>Why output is no vector of this space; null if it is one. The message is what the output has.</summary>
+    internal ArithmeticException? FaultOf(ReadOnlySpan<float> output)
+    {
+        for (var i = 0; i < output.Length; i++)
+            if (!float.IsFinite(output[i])) return new NotFiniteNumberException(
+                string.Create(CultureInfo.InvariantCulture, $"{output[i]} at index {i}"), output[i]);
+        return Normalized == true && !output.ContainsAnyExcept(0)
+            ? new DivideByZeroException("zeros alone, which cannot be scaled to length 1") : null;
     }
 
     /// <summary>Computes the SHA-256 of tensors' names, types, shapes and values, in hexadecimal digits. The order of the tensors and their
@@ -240,22 +259,6 @@ public sealed record EmbeddingSpace
         var sum = 0.0;
         foreach (var number in vector) sum += (double)number * number;
         return Math.Sqrt(sum);
-    }
-
-    /// <summary>The place of the first number that is NaN or infinite; null if there is none.</summary>
-    internal static int? StrayNumber(ReadOnlySpan<float> vector)
-    {
-        for (var i = 0; i < vector.Length; i++)
-            if (!float.IsFinite(vector[i])) return i;
-        return null;
-    }
-
-    /// <summary>The first row [N, D] that has a number that is NaN or infinite; null if there is none.</summary>
-    internal static long? StrayRow(Tensor rows)
-    {
-        using var scope = NewDisposeScope();
-        var finite = rows.isfinite().all(1);
-        return finite.all().item<bool>() ? null : finite.to(ScalarType.Int64).argmin().item<long>();
     }
 
     /// <summary>Requires that two spaces agree in what is known of both.</summary>

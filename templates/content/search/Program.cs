@@ -13,8 +13,6 @@ if (args.Length != 2)
 }
 const int maxBytes = 20_000_000, maxPixels = 32_000_000, shownSide = 640;
 using var embedder = new OnnxEmbedder(args[0], new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
-if (embedder.Dimension == 0) throw new InvalidDataException(
-    $"{args[0]} does not fix the length of its vectors. Export it with a fixed one, or record it in its embedding space.");
 var metric = embedder.Space.Distance switch
 {
     null or "cosine" => SearchMetric.Cosine,

@@ -79,9 +79,9 @@ public sealed class InferenceFileTests : IDisposable
     {
         using var scope = NewDisposeScope();
         const float huge = 1.2676506e30f;       // 2¹⁰⁰; its square does not fit into float32
-        var output = tensor(new[] { 3, 4, 0, 0, 0.6f, 0.8f, 3 * huge, 4 * huge }).reshape(4, 2);
+        var output = tensor(new[] { 3, 4, 0, 1e-40f, 0.6f, 0.8f, 3 * huge, 4 * huge }).reshape(4, 2);
         var normal = new EmbeddingSpace { Normalized = true, Dimension = 2 };
-        float[] expected = [0.6f, 0.8f, 0, 0, 0.6f, 0.8f, 0.6f, 0.8f];
+        float[] expected = [0.6f, 0.8f, 0, 1, 0.6f, 0.8f, 0.6f, 0.8f];
         var finished = normal.Finish(output);
         Assert.Equal(expected, finished.data<float>().ToArray());
         Assert.Equal(expected, normal.Finish(finished).data<float>().ToArray());
@@ -94,6 +94,11 @@ public sealed class InferenceFileTests : IDisposable
         Assert.Contains("in row 1", Assert.Throws<ArgumentException>("output",
             () => normal.Finish(tensor(new[] { 1, 2, 3, float.NaN }).reshape(2, 2))).Message);
         Assert.Contains("index 1", Assert.Throws<ArgumentException>("output", () => normal.Finish([1, float.NaN])).Message);
+        Assert.Contains("row 1 are all zeros", Assert.Throws<ArgumentException>("output",
+            () => normal.Finish(tensor(new[] { 1, 2, 0, -0f }).reshape(2, 2))).Message);
+        Assert.Contains("zeros alone", Assert.Throws<ArgumentException>("output", () => normal.Finish([0, -0f])).Message);
+        Assert.Equal([0, 0], new EmbeddingSpace().Finish(zeros(1, 2)).data<float>().ToArray());
+        Assert.Equal([0, 0], new EmbeddingSpace().Finish([0, 0]));
     }
 
     [Fact]

@@ -1,0 +1,82 @@
+namespace MetricLearning.Onnx.Runtime.Tests;
+
+/// <summary>Tests networks that do not take any number of images, or do not give a vector for each image.</summary>
+public sealed class NetworkShapeTests : IDisposable
+{
+    private static readonly EmbeddingSpace plain = new() { Height = 8, Width = 4, Mean = [0, 0, 0], Deviation = [1, 1, 1] };
+
+    private readonly string folder = Directory.CreateTempSubdirectory("shapes").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Theory, InlineData(1, 8), InlineData(1, 1), InlineData(4, 8), InlineData(4, 2), InlineData(-1, 1)]
+    public async Task AFixedNumberOfImages_GivesTheVectorsOfAFreeOne(int images, int maxBatch)
+    {
+        using var free = new OnnxEmbedder(MeanColor.Planes(folder, plain));
+        using var embedder = new OnnxEmbedder(Network([MeanColor.Mean("images", 2, 3)], [images, 3], images), new() { MaxBatch = maxBatch });
+        Assert.Equal(3, embedder.Dimension);
+        var pictures = Enumerable.Range(0, 45).Select(i => RandomImage.Of(8, 8, (ulong)i)).ToArray();
+        var vectors = await Task.WhenAll(pictures.Select(picture => embedder.EmbedAsync(picture)));
+        for (var i = 0; i < pictures.Length; i++) Assert.Equal(await free.EmbedAsync(pictures[i]), vectors[i]);
+    }
+
+    [Theory, InlineData(1), InlineData(-1)]
+    public async Task AVectorForTheWholeBatch_IsRefused_UnlessABatchIsOneImage(int declared)
+    {
+        var path = Network([Reduce("images", "rows", keep: 0, 2, 3), Reduce("rows", "embedding", keep: 1, 0)], [declared, 3]);
+        Refused(path, "must give [2, D] for 2 images, one vector for each, but its output 'embedding' is [1, 3]");
+        using var embedder = new OnnxEmbedder(path, new() { MaxBatch = 1 });
+        var vectors = await Task.WhenAll(Enumerable.Range(0, 9).Select(i => embedder.EmbedAsync(RandomImage.Of(8, 8, (ulong)i))));
+        Assert.All(vectors, vector => Assert.Equal(3, vector.Length));
+    }
+
+    [Fact]
+    public void ANetworkThatFails_IsRefused() =>
+        Refused(Network([new("Reshape", ["images", "images"], ["embedding"], new Dictionary<string, object>())], [-1, 3]), "Reshape");
+
+    [Fact]
+    public void AnOutputWithoutAVectorForEachImage_IsRefused()
+    {
+        Refused(Network([MeanColor.Mean("images", 1, 2, 3)], [-1]), "'embedding' is [2]");
+        Refused(Network([MeanColor.Mean("images", 0, 1, 2, 3)], []), "'embedding' is []");
+        Refused(Network([Reduce("images", "embedding", keep: 1, 1)], [-1, 1, 8, 4]), "'embedding' is [2, 1, 8, 4]");
+    }
+
+    [Fact]
+    public async Task AxesOfLength1_MayFollow()
+    {
+        using var free = new OnnxEmbedder(MeanColor.Planes(folder, plain));
+        using var embedder = new OnnxEmbedder(Network([Reduce("images", "embedding", keep: 1, 2, 3)], [-1, 3, 1, 1]));
+        Assert.Equal(3, embedder.Dimension);
+        Assert.Equal(await free.EmbedAsync(RandomImage.Of(8, 8, 1)), await embedder.EmbedAsync(RandomImage.Of(8, 8, 1)));
+    }
+
+    [Fact]
+    public void AnOutputOfAnotherType_IsRefused()
+    {
+        var cast = new OnnxNode("Cast", ["means"], ["embedding"], new Dictionary<string, object> { ["to"] = (long)OnnxTypes.Int64 });
+        Refused(MeanColor.Write(folder, "whole.onnx", plain, new("images", OnnxTypes.Float, [-1, 3, 8, 4]),
+            [Reduce("images", "means", keep: 0, 2, 3), cast], new("embedding", OnnxTypes.Int64, [-1, 3])),
+            "'embedding' is Int64 [-1, 3], not float [N, D]");
+
+        // It takes x, float [N, 3, 8, 8], and gives s, a sequence of tensors.
+        var sequence = Path.Combine(folder, "sequence.onnx");
+        File.WriteAllBytes(sequence, Convert.FromBase64String(
+            "CAhCAhAROo8BChkKAXgSAXAiEUdsb2JhbEF2ZXJhZ2VQb29sChwKAXASAXkiB0ZsYXR0ZW4qCwoEYXhpcxgBoAECChkKAXkSAXMiEVNlcXVlbmNlQ29uc3RydWN0Eg"
+            + "FnWhwKAXgSFwoVCAESEQoDEgFOCgIIAwoCCAgKAggIYhgKAXMSEyIRCg8KDQgBEgkKAxIBTgoCCAM="));
+        Refused(sequence, "'s' is ONNX_TYPE_SEQUENCE, not float [N, D]");
+    }
+
+    private static void Refused(string path, string part)
+    {
+        var error = Assert.Throws<InvalidDataException>(() => new OnnxEmbedder(path));
+        Assert.StartsWith($"{path}: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains(part, error.Message, StringComparison.Ordinal);
+    }
+
+    private string Network(OnnxNode[] nodes, long[] embedding, long images = -1) => MeanColor.Write(folder, "network.onnx", plain,
+        new("images", OnnxTypes.Float, [images, 3, 8, 4]), nodes, new("embedding", OnnxTypes.Float, embedding));
+
+    private static OnnxNode Reduce(string from, string to, long keep, params long[] axes) =>
+        new("ReduceMean", [from], [to], new Dictionary<string, object> { ["axes"] = axes, ["keepdims"] = keep });
+}
