@@ -18,7 +18,7 @@ internal static partial class LoadCommand
         var pictures = new Option<FileInfo[]>("--pictures")
         {
             Description = "The pictures, in turn", HelpName = "FILE ...", Required = true, AllowMultipleArgumentsPerToken = true,
-        }.AcceptExistingOnly();
+        }.MustExist();
         var requests = new Option<int>("--requests") { Description = "Requests in all", DefaultValueFactory = _ => 10_000 };
         var clients = new Option<int>("--clients") { Description = "Clients that send at once", DefaultValueFactory = _ => 8 };
         var port = ServicePort.Option(usualPort);

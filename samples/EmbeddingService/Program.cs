@@ -9,7 +9,7 @@ const int UsualPort = 5090;
 var model = new Option<FileInfo>("--model")
 {
     Description = "The ONNX file of the network; without it a ResNet-18 that is trained on ImageNet", HelpName = "FILE",
-}.AcceptExistingOnly();
+}.MustExist();
 var size = new Option<int[]?>("--size")
 {
     Description = "Height and width of its images, if the file does not say them", HelpName = "H W",

@@ -13,7 +13,7 @@ var photos = new Option<DirectoryInfo>("--photos")
 {
     Description = "The page may add folders in this folder; by default in your home folder",
     DefaultValueFactory = _ => new DirectoryInfo(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)),
-}.AcceptExistingOnly();
+}.MustExist();
 var products = new Option<int>("--products") { Description = "How many products are drawn", DefaultValueFactory = _ => 480 };
 var seed = new Option<ulong>("--seed") { Description = "The seed of everything that is random", DefaultValueFactory = _ => 1 };
 var quick = new Option<bool>("--quick") { Description = "Trains for a few seconds only: to see that it works" };

@@ -20,4 +20,12 @@ public sealed class CommandLineTests
         Assert.Equal(2, code);
         Assert.StartsWith($"error: {message}", error, StringComparison.Ordinal);
     }
+
+    [Theory, InlineData("--model"), InlineData("load", "--pictures")]
+    public void AFileThatIsMissing_IsNamedInFull(params string[] arguments)
+    {
+        var (code, _, error) = SampleProgram.Run("EmbeddingService", [.. arguments, "missing.onnx"]);
+        Assert.Equal(2, code);
+        Assert.StartsWith($"error: {arguments[^1]}: there is no file {Path.GetFullPath("missing.onnx")}.", error, StringComparison.Ordinal);
+    }
 }

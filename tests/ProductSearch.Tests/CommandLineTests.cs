@@ -6,7 +6,6 @@ namespace ProductSearch.Tests;
 public sealed class CommandLineTests
 {
     [Theory]
-    [InlineData("missing", "--photos", "missing")]
     [InlineData("--products must be from 0 to 9999.", "--products", "-1")]
     [InlineData("--port must be from 0 to 65535.", "--port", "65536")]
     public void AWrongValue_IsRefused_BeforeAnythingIsDone(string message, params string[] arguments)
@@ -15,5 +14,13 @@ public sealed class CommandLineTests
         Assert.Equal(2, code);
         Assert.StartsWith("error: ", error, StringComparison.Ordinal);
         Assert.Contains(message, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFolderThatIsMissing_IsNamedInFull()
+    {
+        var (code, _, error) = SampleProgram.Run("ProductSearch", "--photos", "missing");
+        Assert.Equal(2, code);
+        Assert.StartsWith($"error: --photos: there is no folder {Path.GetFullPath("missing")}.", error, StringComparison.Ordinal);
     }
 }

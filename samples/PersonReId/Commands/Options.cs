@@ -20,7 +20,7 @@ internal sealed class DataOption
     {
         Description = "For a list: the folder that its names are relative to [default: the folder of the list]",
         HelpName = "DIR",
-    }.AcceptExistingOnly();
+    }.MustExist();
     private readonly Option<string[]> splits = new Option<string[]>("--splits")
     {
         Description = "For a list: the values of its column split for train, query and gallery",

@@ -15,8 +15,9 @@ internal static class PublishedResNet18
     /// <summary>The path of the network. The file need not exist.</summary>
     public static string NetworkPath => Path.Combine(Models, "ResNet18Onnx", "ResNet18.onnx");
 
+    // The package can be in several folders of NuGet.
     private static string Models => typeof(PublishedResNet18).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-        .Single(metadata => metadata.Key == nameof(PublishedResNet18)).Value!;
+        .Single(metadata => metadata.Key == nameof(PublishedResNet18)).Value!.Split(';')[0];
 
     private static string Existing(string path) => File.Exists(path) ? path : throw new FileNotFoundException(
         $"{path}: there is no such file. It is part of a NuGet package that this program was built with: run `dotnet restore` here, or "

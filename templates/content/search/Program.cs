@@ -12,13 +12,14 @@ if (args.Length != 2)
     return 2;
 }
 const int maxBytes = 20_000_000, maxPixels = 32_000_000, shownSide = 640;
-using var embedder = new OnnxEmbedder(args[0], new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
+var network = Path.GetFullPath(args[0]);
+using var embedder = new OnnxEmbedder(network, new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
 var metric = embedder.Space.Distance switch
 {
     null or "cosine" => SearchMetric.Cosine,
     "dot" => SearchMetric.Dot,
     "euclidean" => SearchMetric.Euclidean,
-    var other => throw new InvalidDataException($"{args[0]} compares vectors by {other}, not by cosine, dot or euclidean."),
+    var other => throw new InvalidDataException($"{network} compares vectors by {other}, not by cosine, dot or euclidean."),
 };
 var folder = Path.GetFullPath(args[1]);
 if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder {folder}.");

@@ -10,16 +10,17 @@ if (args.Length != 2)
     return 2;
 }
 const int maxBytes = 20_000_000, maxPixels = 32_000_000, mostHits = 1000;
-using var embedder = new OnnxEmbedder(args[0], new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
+var network = Path.GetFullPath(args[0]);
+using var embedder = new OnnxEmbedder(network, new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
 var distance = embedder.Space.Distance switch
 {
     null or "cosine" => DistanceFunction.CosineSimilarity,
     "dot" => DistanceFunction.DotProductSimilarity,
     "euclidean" => DistanceFunction.EuclideanDistance,
-    var other => throw new InvalidDataException($"{args[0]} compares vectors by {other}, not by cosine, dot or euclidean."),
+    var other => throw new InvalidDataException($"{network} compares vectors by {other}, not by cosine, dot or euclidean."),
 };
 // The store refuses vectors of another network, if both ONNX files record their embedding space.
-using var store = new SqliteVectorStore(args[1]) { EmbeddingSpace = embedder.Space };
+using var store = new SqliteVectorStore(Path.GetFullPath(args[1])) { EmbeddingSpace = embedder.Space };
 var items = store.GetCollection<string, Item>("items", new VectorStoreCollectionDefinition
 {
     Properties =
