@@ -16,7 +16,7 @@ internal static class MeanColor
 
     /// <summary>A node that computes means along axes.</summary>
     /// <param name="from">The name of its input; its output is called <c>embedding</c>.</param>
-    /// <param name="axes">The axes, which its output does not have.</param>
+    /// <param name="axes">The axes. Its output does not have them.</param>
     public static OnnxNode Mean(string from, params long[] axes) =>
         new("ReduceMean", [from], ["embedding"], new Dictionary<string, object> { ["axes"] = axes, ["keepdims"] = 0L });
 
