@@ -76,7 +76,7 @@ internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> c
         Expression<Func<TRecord, bool>>? filter, bool withVectors, Func<ReadOnlyMemory<float>, string> order,
         IReadOnlyList<(string, string)> settings, CancellationToken cancellationToken)
     {
-        var norms = queries.Select(query => ExactScore.Norm(query.Span)).ToArray();
+        var squares = queries.Select(query => ExactScore.Square(query.Span)).ToArray();
         var ordinals = columns.Ordinals(withVectors);
         var number = -1;
         var rows = await table.ReadAsync("search", Commands, settings, reader => new Row(columns.Read(reader, withVectors),
@@ -85,7 +85,7 @@ internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> c
         {
             number++;
             return list.ConvertAll(row => new Candidate(row.Number, new Scored<TKey, TRecord>(columns.KeyOf(row.Record), row.Record,
-                ExactScore.Of(shape.Metric, queries[number].Span, norms[number], row.Vector))));
+                ExactScore.Of(shape.Metric, queries[number].Span, squares[number], row.Vector))));
         });
 
         IReadOnlyList<NpgsqlBatchCommand> Commands() => [.. queries.Select(query =>

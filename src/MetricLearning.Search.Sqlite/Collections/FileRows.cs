@@ -14,7 +14,7 @@ internal sealed unsafe class FileRows<TKey, TRecord>(RowShape shape, PackedState
 
     public override bool IsAlive(int row) => state.IsAlive(row);
 
-    public override double Score(float* query, double queryNorm, int row) => reader.Score(query, queryNorm, file.Id(row));
+    public override double Score(float* query, double querySquare, int row) => reader.Score(query, querySquare, file.Id(row));
 
     /// <summary>The id of a row.</summary>
     public long Id(int row)

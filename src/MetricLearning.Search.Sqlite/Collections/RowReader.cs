@@ -27,7 +27,7 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
     }
 
     /// <summary>The exact score of a query and a row.</summary>
-    public double Score(float* query, double queryNorm, long id)
+    public double Score(float* query, double querySquare, long id)
     {
         byte[] stored;
         lock (gate)
@@ -36,7 +36,7 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
             stored = vector.ExecuteScalar() as byte[] ?? throw new DamagedFileException(file);
         }
         if (stored.Length != shape.Width * sizeof(float)) throw new DamagedFileException(file);
-        fixed (byte* start = stored) return shape.Score(query, queryNorm, (float*)start, shape.Norm((float*)start));
+        fixed (byte* start = stored) return shape.Score(query, querySquare, (float*)start, shape.Square((float*)start));
     }
 
     /// <summary>The key and the values of a row.</summary>

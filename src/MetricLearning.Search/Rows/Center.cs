@@ -39,7 +39,7 @@ internal sealed unsafe class Center
         {
             var row = (int)((long)i * rows / sampled);
             var (chunk, place) = (chunks[row >> shape.ChunkShift], row & (shape.ChunkRows - 1));
-            var weight = shape.Factor(chunk.Norms[place]) / sampled;
+            var weight = shape.Factor(Math.Sqrt(chunk.Squares[place])) / sampled;
             var x = chunk.Row(place);
             for (var column = 0; column < shape.Width; column++) sum[column] += x[column] * weight;
         }

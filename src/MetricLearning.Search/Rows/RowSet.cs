@@ -42,10 +42,10 @@ internal sealed unsafe class RowSet : ScanRows
     /// <summary>Copies a row.</summary>
     public float[] Copy(int row) => new ReadOnlySpan<float>(Vectors(row).Row(Place(row)), Shape.Width).ToArray();
 
-    public override double Score(float* query, double queryNorm, int row)
+    public override double Score(float* query, double querySquare, int row)
     {
         var (chunk, place) = (Vectors(row), Place(row));
-        return Shape.Score(query, queryNorm, chunk.Row(place), chunk.Norms[place]);
+        return Shape.Score(query, querySquare, chunk.Row(place), chunk.Squares[place]);
     }
 
     public override void Fetch(int row) => Prefetch.Bytes(Vectors(row).Row(Place(row)), Shape.Width * sizeof(float));

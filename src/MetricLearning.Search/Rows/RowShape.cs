@@ -25,14 +25,14 @@ internal sealed unsafe record RowShape(SearchMetric Metric, int Width)
     /// <summary>The exact score of a query and a row, larger is nearer: the cosine, the dot product, or the negative square of the
     /// Euclidean distance.</summary>
     /// <param name="query">The query.</param>
-    /// <param name="queryNorm">Its length.</param>
+    /// <param name="querySquare">The square of its length.</param>
     /// <param name="row">The row.</param>
-    /// <param name="rowNorm">Its length, as <see cref="Norm"/> gives it.</param>
-    public double Score(float* query, double queryNorm, float* row, double rowNorm) =>
-        ExactScore.Of(Metric, Width, query, queryNorm, row, rowNorm);
+    /// <param name="rowSquare">The square of its length, as <see cref="Square"/> gives it.</param>
+    public double Score(float* query, double querySquare, float* row, double rowSquare) =>
+        ExactScore.Of(Metric, Width, query, querySquare, row, rowSquare);
 
-    /// <summary>The length of a row.</summary>
-    public double Norm(float* row) => ExactScore.Norm(row, Width);
+    /// <summary>The square of the length of a row.</summary>
+    public double Square(float* row) => ExactScore.Square(row, Width);
 
     /// <summary>The factor by which a row of this length is multiplied before its center is subtracted.</summary>
     public double Factor(double norm) => Metric == SearchMetric.Cosine ? 1 / norm : 1;

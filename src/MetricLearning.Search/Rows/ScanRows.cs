@@ -23,7 +23,7 @@ internal abstract unsafe class ScanRows(RowShape shape, Center center)
     public abstract bool IsAlive(int row);
 
     /// <summary>The exact score of a query and a row, as <see cref="RowShape.Score"/> gives it.</summary>
-    public abstract double Score(float* query, double queryNorm, int row);
+    public abstract double Score(float* query, double querySquare, int row);
 
     /// <summary>Begins to fetch the vector of a row from memory, if it lies there.</summary>
     public virtual void Fetch(int row)

@@ -69,14 +69,15 @@ internal sealed unsafe class SieveChunk
         fixed (double* z = Scratch.Doubles(shape.Padded), c = center.Values)
             for (var row = first; row < end; row++)
             {
-                var factor = shape.Factor(vectors.Norms[row]);
+                var own = Math.Sqrt(vectors.Squares[row]);
+                var factor = shape.Factor(own);
                 CenteredRow.Read(vectors.Row(row), shape.Width, shape.Padded, factor, c, z);
                 var integers = ByteRow.Write(z, shape.Padded, Row(row));
                 (scales[row], residuals[row]) = (integers.Scale, integers.Residual);
                 var euclidean = shape.Metric == SearchMetric.Euclidean;
                 offsets[row] = euclidean ? -ExactScores.Dot(z, z, shape.Padded) : ExactScores.Dot(c, z, shape.Padded);
                 norm = Math.Max(norm, integers.Norm + integers.Residual);
-                length = Math.Max(length, euclidean ? integers.Norm : vectors.Norms[row] * factor + center.Norm);
+                length = Math.Max(length, euclidean ? integers.Norm : own * factor + center.Norm);
             }
         Volatile.Write(ref largest[0], norm);
         Volatile.Write(ref largest[1], length);

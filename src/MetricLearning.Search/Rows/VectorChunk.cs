@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>The float32 rows of one chunk, their lengths, and the versions that removed them.</summary>
+/// <summary>The float32 rows of one chunk, the squares of their lengths, and the versions that removed them.</summary>
 /// <remarks>A writer writes only rows that no reader's snapshot counts yet. Rows that a snapshot counts never change.</remarks>
 internal sealed unsafe class VectorChunk
 {
@@ -16,11 +16,11 @@ internal sealed unsafe class VectorChunk
     public VectorChunk(RowShape shape)
     {
         (this.shape, vectors) = (shape, PinnedMemory.Of<float>((long)shape.ChunkRows * shape.Width));
-        (removed, Norms) = (new long[shape.ChunkRows], new double[shape.ChunkRows]);
+        (removed, Squares) = (new long[shape.ChunkRows], new double[shape.ChunkRows]);
     }
 
-    /// <summary>The lengths of the rows.</summary>
-    public double[] Norms { get; }
+    /// <summary>The squares of the lengths of the rows.</summary>
+    public double[] Squares { get; }
 
     /// <summary>The address of a row, valid while the chunk is referred to.</summary>
     public float* Row(int row) => PinnedMemory.Address(vectors) + (long)row * shape.Width;
@@ -35,7 +35,7 @@ internal sealed unsafe class VectorChunk
     public void Write(int row, ReadOnlySpan<float> vector)
     {
         vector.CopyTo(new Span<float>(Row(row), shape.Width));
-        Norms[row] = shape.Norm(Row(row));
+        Squares[row] = shape.Square(Row(row));
         removed[row] = Never;
     }
 

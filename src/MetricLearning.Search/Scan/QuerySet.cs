@@ -23,7 +23,7 @@ internal sealed unsafe class QuerySet
         (this.shape, Count) = (shape, queries.Count);
         vectors = PinnedMemory.Of<float>((long)Count * shape.Width);
         codes = PinnedMemory.Of<short>((long)Count * shape.Padded);
-        (Norms, Numbers) = (new double[Count], new QueryNumbers[Count]);
+        (Squares, Numbers) = (new double[Count], new QueryNumbers[Count]);
         Threads.For((Count + QueriesAtOnce - 1) / QueriesAtOnce, threads,
             group => Read(queries, group * QueriesAtOnce, Math.Min(Count, (group + 1) * QueriesAtOnce), center));
     }
@@ -31,8 +31,8 @@ internal sealed unsafe class QuerySet
     /// <summary>The number of queries.</summary>
     public int Count { get; }
 
-    /// <summary>The lengths of the queries.</summary>
-    public double[] Norms { get; }
+    /// <summary>The squares of the lengths of the queries.</summary>
+    public double[] Squares { get; }
 
     public QueryNumbers[] Numbers { get; }
 
@@ -65,10 +65,11 @@ internal sealed unsafe class QuerySet
             {
                 var vector = Vector(query);
                 queries[query].Span.CopyTo(new Span<float>(vector, shape.Width));
-                Norms[query] = Math.Sqrt(ExactScores.Dot(vector, vector, shape.Width));
-                var factor = shape.Factor(Norms[query]);
+                Squares[query] = shape.Square(vector);
+                var norm = Math.Sqrt(Squares[query]);
+                var factor = shape.Factor(norm);
                 CenteredRow.Read(vector, shape.Width, shape.Padded, factor, c, p);
-                Numbers[query] = Write(query, p, c, center.Norm, Norms[query] * factor);
+                Numbers[query] = Write(query, p, c, center.Norm, norm * factor);
             }
     }
 

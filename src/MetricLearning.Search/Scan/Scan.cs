@@ -214,5 +214,5 @@ internal sealed unsafe class Scan
         return list.Nearest(Scorer(query), rules);
     }
 
-    private QueryScorer Scorer(int query) => new(rows, queries.Vector(query), queries.Norms[query]);
+    private QueryScorer Scorer(int query) => new(rows, queries.Vector(query), queries.Squares[query]);
 }

@@ -27,7 +27,8 @@ namespace MetricLearning.Search;
 /// x‖ + ‖c‖</c>. The exact score, A, B and the norms are sums of D products, each off by at most <c>(D + 3) u</c> times the product of two
 /// such lengths; z and p are off by at most <c>(D + 5) u ℓ</c> for the cosine, whose f is rounded, and by <c>u ℓ</c> else; some ten
 /// operations follow. Together this is at most <c>16 (D + 8) u ℓ ℓ'</c>, and <c>4 ℓ ℓ' ≤ (ℓ + ℓ')²</c>; ρ = <c>8 (D + 32) u (ℓ + ℓ')²</c>
-/// is twice as much. No product of two float32 numbers underflows or overflows in float64.</para>
+/// is twice as much. No product of two float32 numbers underflows or overflows in float64. The exact score of a cosine is put back into
+/// [−1, 1] at the end. So is the cosine before roundings, which is in the same interval of ± E: no score leaves the interval.</para>
 /// <para><see cref="Pass"/> decides in float32, with unit v = 2⁻²⁴, and lets a few rows pass that the bound rules out. Rounding to the
 /// nearest integer gives <c>‖s i‖ ≤ 2 ‖z‖</c> and <c>‖t j‖ ≤ 2 ‖p‖</c>. With L = ℓ + ℓ' this means <c>|A| ≤ L²</c>,
 /// <c>|w s t i·j| ≤ 2 L²</c> and <c>w ‖p‖ ‖e‖ ≤ L²</c>. These numbers go through three, six and three roundings, so the sum is off by at

@@ -252,14 +252,14 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     private ExactHit<TKey, TRecord>[] Hits(ReadOnlyMemory<float> query, List<TRecord> candidates, int wanted,
         ExactSearchOptions<TRecord> options, Func<RowLabels, bool> keeps)
     {
-        var norm = ExactScore.Norm(query.Span);
+        var square = ExactScore.Square(query.Span);
         var scored = new List<(TKey Key, TRecord Record, double Score, RowLabels Labels)>(candidates.Count);
         foreach (var record in candidates)
         {
             var (itsKey, row, labels) = (key(record), vector(record), Labels(record) ?? RowLabels.None);
             CheckRow(itsKey, row, query.Length);
             if (keeps(labels) && !(options.DistinctIdentities && labels.Identity is null))
-                scored.Add((itsKey, record, ExactScore.Of(Metric, query.Span, norm, row.Span), labels));
+                scored.Add((itsKey, record, ExactScore.Of(Metric, query.Span, square, row.Span), labels));
         }
         scored.Sort((x, y) => x.Score == y.Score ? order.Compare(x.Key, y.Key) : y.Score.CompareTo(x.Score));
         var kept = options.DistinctIdentities ? scored.DistinctBy(hit => hit.Labels.Identity) : scored;

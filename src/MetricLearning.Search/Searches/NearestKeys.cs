@@ -4,7 +4,7 @@ namespace MetricLearning.Search;
 /// <remarks>Thread safety: one thread at a time.</remarks>
 internal sealed class NearestKeys<TKey>(SearchMetric metric, ReadOnlyMemory<float> query, int k, IComparer<TKey> order) where TKey : notnull
 {
-    private readonly double norm = ExactScore.Norm(query.Span);
+    private readonly double square = ExactScore.Square(query.Span);
     private readonly SortedSet<(double Score, TKey Key)> nearest = new(Comparer<(double Score, TKey Key)>.Create((x, y) =>
         x.Score == y.Score ? order.Compare(x.Key, y.Key) : y.Score.CompareTo(x.Score)));
 
@@ -14,7 +14,7 @@ internal sealed class NearestKeys<TKey>(SearchMetric metric, ReadOnlyMemory<floa
     /// <summary>Adds a row if it is among the nearest so far.</summary>
     public void Offer(TKey key, ReadOnlySpan<float> row)
     {
-        nearest.Add((ExactScore.Of(metric, query.Span, norm, row), key));
+        nearest.Add((ExactScore.Of(metric, query.Span, square, row), key));
         if (nearest.Count > k) nearest.Remove(nearest.Max);
     }
 

@@ -45,7 +45,7 @@ public sealed record TopReranking
     {
         if (rows.Count == 0) return [];
         ReadOnlyMemory<float>[] all = [query, .. rows];
-        var norms = Array.ConvertAll(all, row => ExactScore.Norm(row.Span));
+        var squares = Array.ConvertAll(all, row => ExactScore.Square(row.Span));
         var first = new double[all.Length][];
         for (var i = 0; i < all.Length; i++)
         {
@@ -66,8 +66,10 @@ public sealed record TopReranking
         }
         return minima;
 
-        double Square(int i, int j) => metric == SearchMetric.Cosine
-            ? Math.Max(0, 2 - 2 * ExactScore.Of(metric, all[i].Span, norms[i], all[j].Span))
-            : -ExactScore.Of(metric, all[i].Span, norms[i], all[j].Span);
+        double Square(int i, int j)
+        {
+            var score = ExactScore.Of(metric, all[i].Span, squares[i], all[j].Span);
+            return metric == SearchMetric.Cosine ? 2 - 2 * score : -score;
+        }
     }
 }

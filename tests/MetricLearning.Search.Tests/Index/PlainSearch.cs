@@ -15,7 +15,7 @@ internal static class PlainSearch
     /// <summary>The score whose order counts: larger is nearer.</summary>
     public static double Score(SearchMetric metric, float[] x, float[] y) => metric switch
     {
-        SearchMetric.Cosine => Dot(x, y) / (Math.Sqrt(Dot(x, x)) * Math.Sqrt(Dot(y, y))),
+        SearchMetric.Cosine => Math.Clamp(Dot(x, y) / Math.Sqrt(Dot(x, x) * Dot(y, y)), -1, 1),
         SearchMetric.Dot => Dot(x, y),
         _ => -Sum(x.Length, i => ((double)x[i] - y[i]) * ((double)x[i] - y[i])),
     };
