@@ -4,17 +4,14 @@ using Npgsql;
 
 namespace MetricLearning.Search;
 
-/// <summary>Translates a LINQ filter to SQL. It supports the operators of <see cref="RecordFilter{TKey, TRecord}"/>, keeps the same
-/// records, and refuses other operators with an error that names them. Captured values become parameters.</summary>
+/// <summary>Translates a LINQ filter to SQL. It supports the operators of <see cref="TypedFilter{TKey, TRecord}"/>, keeps the same
+/// records as <see cref="RecordFilter"/>, and refuses other operators with an error that names them. Captured values become
+/// parameters.</summary>
 /// <remarks>C# has two truth values and SQL has three. Each condition here is true in SQL if it is true in C#, and otherwise false or
 /// unknown. Negations move inward to the comparisons, where <c>IS NOT TRUE</c> turns three values into two.</remarks>
 internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private const string True = "TRUE", False = "FALSE";
-
-    /// <summary>The types of numbers. A conversion to a later type can only round, and PostgreSQL rounds as C# does.</summary>
-    private static readonly Type[] numbers =
-        [typeof(byte), typeof(short), typeof(int), typeof(long), typeof(ulong), typeof(decimal), typeof(float), typeof(double)];
 
     private readonly RecordModel<TKey, TRecord> model;
     private readonly ParameterExpression record;
@@ -32,8 +29,8 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
     /// <exception cref="InvalidOperationException">The filter names a property that records do not have.</exception>
     public static string Of(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter, List<NpgsqlParameter> parameters)
     {
-        RecordFilter<TKey, TRecord>.Check(model, filter);
-        return new SqlFilter<TKey, TRecord>(model, filter.Parameters[0], parameters).Condition(filter.Body, holds: true);
+        var typed = TypedFilter<TKey, TRecord>.Of(model, filter);
+        return new SqlFilter<TKey, TRecord>(model, filter.Parameters[0], parameters).Condition(typed.Body, holds: true);
     }
 
     /// <summary>Translates a condition, or its negation if <paramref name="holds"/> is false.</summary>
@@ -50,8 +47,7 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
             case BinaryExpression comparison:
                 var compared = Comparison(comparison);
                 return comparison.NodeType == ExpressionType.NotEqual ? Signed(compared, !holds) : Signed(compared, holds);
-            case MethodCallExpression call when RecordFilter<TKey, TRecord>.Parts(call) is [var list, var value]
-                && call.Method.Name == nameof(Enumerable.Contains):
+            case MethodCallExpression { Method.Name: nameof(Enumerable.Contains), Arguments: [var list, var value] }:
                 return Signed(Contains(list, value), holds);
             case MethodCallExpression { Method.Name: nameof(Enumerable.Any), Arguments: [var source, LambdaExpression condition] }:
                 return Signed(Any(source, condition), holds);
@@ -73,10 +69,6 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
         var equality = node.NodeType is ExpressionType.Equal or ExpressionType.NotEqual;
         if (left.IsNull || right.IsNull)
             return !equality ? False : left.IsNull && right.IsNull ? True : $"{(left.IsNull ? right : left).Sql} IS NULL";
-        if (left.Type == typeof(object) || right.Type == typeof(object))
-            throw new NotSupportedException($"A filter cannot compare an entry with an object: {node}. Cast the entry to its type.");
-        if (ColumnType.Find(left.Type) is not { IsList: false } || left.Type == typeof(byte[]))
-            throw new NotSupportedException($"A filter cannot compare lists: {node}. Use Contains or Any on them.");
         if (!Keeps(left) || !Keeps(right)) return False;
         var sign = node.NodeType switch
         {
@@ -126,19 +118,16 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
             source = Add(ColumnType.Of(element.Type).ListParameter(all));
         }
         var name = $"element_{elements.Count}";
-        elements[element] = new SqlValue($"{name}.value", Plain(element.Type));
+        elements[element] = new SqlValue($"{name}.value", RecordValues.Plain(element.Type));
         return $"EXISTS (SELECT 1 FROM unnest({source}) AS {name}(value) WHERE {Condition(condition.Body, holds: true)})";
     }
 
     private SqlValue Operand(Expression node)
     {
-        if (!UsesParameters(node)) return Given(Value(node), Plain(node.Type));
+        if (!UsesParameters(node)) return Given(Value(node), RecordValues.Plain(node.Type));
         switch (node)
         {
             case ParameterExpression parameter when elements.TryGetValue(parameter, out var element): return element;
-            case MemberExpression { Expression: { } value } member when Nullable.GetUnderlyingType(value.Type) is not null:
-                return member.Member.Name == "Value" ? Operand(value)
-                    : new SqlValue($"({Operand(value).Sql} IS NOT NULL)", typeof(bool));      // HasValue; no other member is accepted
             case MemberExpression member: return Column(member.Member.Name);
             case MethodCallExpression { Method.Name: "get_Item" } entry: return Column((string)Value(entry.Arguments[0])!);
             case UnaryExpression { NodeType: ExpressionType.Convert } cast: return Converted(cast);
@@ -150,18 +139,17 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
 
     private SqlValue Converted(UnaryExpression cast)
     {
-        var (value, type) = (Operand(cast.Operand), Plain(cast.Type));
-        if (type == value.Type || type == typeof(object)) return value;
-        if (Array.IndexOf(numbers, value.Type) is >= 0 and var from && Array.IndexOf(numbers, type) > from
-            && value.Type != typeof(decimal) && (type != typeof(ulong) || value.Type == typeof(byte)))
-            return value with { Sql = $"({value.Sql})::{ColumnType.Of(type).Sql}", Type = type };
+        var (value, type) = (Operand(cast.Operand), RecordValues.Plain(cast.Type));
+        if (type == value.Type) return value;
+        // PostgreSQL rounds as C# does.
+        if (RecordValues.Widens(value.Type, type)) return value with { Sql = $"({value.Sql})::{ColumnType.Of(type).Sql}", Type = type };
         throw new NotSupportedException($"A filter cannot convert {value.Type.Name} to {type.Name} on a record: {cast}.");
     }
 
     private SqlValue Column(string name)
     {
         var property = model.Named(name)!;
-        return new SqlValue(SqlNames.Quoted(property.StorageName), Plain(property.Type));
+        return new SqlValue(SqlNames.Quoted(property.StorageName), RecordValues.Plain(property.Type));
     }
 
     private SqlValue Given(object? value, Type type)
@@ -187,10 +175,7 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
         return search.Found;
     }
 
-    private static object? Value(Expression node) =>
-        Expression.Lambda<Func<object?>>(Expression.Convert(node, typeof(object))).Compile(preferInterpretation: true)();
-
-    private static Type Plain(Type type) => Nullable.GetUnderlyingType(type) ?? type;
+    private static object? Value(Expression node) => TypedFilter<TKey, TRecord>.Captured(node);
 
     private sealed class ParameterSearch(ParameterExpression record, ICollection<ParameterExpression> elements) : ExpressionVisitor
     {

@@ -9,6 +9,11 @@ internal static class Filters
     private static readonly List<string?> names = ["item a", "item c", null];
     private static readonly int five = 5;
     private static readonly string red = "red";
+    private static readonly long[] counts = [10_000_000_000L, 7];
+    private static readonly DayOfWeek[] days = [DayOfWeek.Sunday, DayOfWeek.Tuesday];
+    private static readonly object itemB = new string("item b".ToCharArray()), boxed = 2L;
+    private static readonly object? nothing = null;
+    private static readonly List<object?> objects = ["item a", null];
     private static readonly Guid second = Item.GroupOf(1);
     private static readonly DateTimeOffset spring = new(2026, 4, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -39,6 +44,26 @@ internal static class Filters
         (r => r.Count!.Value == 10_000_000_000L, r => r.Count == 10_000_000_000L),
         (r => r.Count.HasValue && r.Count.Value > 50_000_000_000L, r => r.Count > 50_000_000_000L),
         (r => !(r.Count!.Value < 50_000_000_000L), r => !(r.Count < 50_000_000_000L)),
+        (r => r.Checked == true, r => r.Checked == true),
+        (r => r.Checked != true, r => r.Checked != true),
+        (r => r.Checked!.Value, r => r.Checked == true),
+        (r => !r.Checked!.Value, r => r.Checked != true),
+        (r => r.Checked.HasValue && r.Checked.Value, r => r.Checked == true),
+        (r => r.Checked.HasValue && !r.Checked.Value, r => r.Checked == false),
+        (r => r.Checked!.Value == false, r => r.Checked == false),
+        (r => r.Checked!.Value || r.Sold, r => r.Checked == true || r.Sold),
+        (r => counts.Contains(r.Count!.Value), r => r.Count == 10_000_000_000L),
+        (r => !counts.Contains(r.Count!.Value), r => r.Count != 10_000_000_000L),
+        // Values whose static type is object, and enumerations
+        (r => (object?)r.Name == (object)"item b", r => r.Name == "item b"),
+        (r => (object?)r.Name != itemB, r => r.Name != "item b"),
+        (r => itemB == (object?)r.Name, r => r.Name == "item b"),
+        (r => (object)r.Size == boxed, r => r.Size == 2),
+        (r => (object?)r.Count == nothing, r => r.Count is null),
+        (r => (object)r.Size != nothing, _ => true),
+        (r => (DayOfWeek)r.Size == DayOfWeek.Monday, r => r.Size == 1),
+        (r => days.Contains((DayOfWeek)r.Size), r => r.Size is 0 or 2),
+        (r => objects.Contains(r.Name), r => r.Name is null or "item a"),
         // Comparison
         (r => r.Size > 0, r => r.Size > 0),
         (r => r.Size >= 0, r => r.Size >= 0),
@@ -98,6 +123,10 @@ internal static class Filters
         (r => r.Tags!.Any(), "Any"),
         (r => r.Tags!.Count() > 1, "Count"),
         (r => r.Equals(null), "Equals"),
+        (r => r.Name!.Equals("item b"), "Equals"),
+        (r => Equals(r.Name, "item b"), "Equals"),
+        (r => (object?)r.Name == boxed, "cannot compare String with Int64"),
+        (r => r.Tags == Item.Words, "cannot compare lists"),
         (r => r.Vector.Length == 4, "Length"),
         (r => r.Place == null, "Place"),
         (r => r.Ignored == null, "Ignored"),

@@ -24,6 +24,9 @@ public sealed class Item
     public bool Sold { get; set; }
 
     [VectorStoreData]
+    public bool? Checked { get; set; }
+
+    [VectorStoreData]
     public DateTimeOffset Since { get; set; }
 
     [VectorStoreData]
@@ -53,6 +56,7 @@ public sealed class Item
         Count = i % 3 == 0 ? null : i * 10_000_000_000L,
         Price = i * 1.5 - 3,
         Sold = i % 2 == 0,
+        Checked = i % 3 == 0 ? null : i % 3 == 1,
         Since = new DateTimeOffset(2026, 1 + i % 12, 1, 12, 0, 0, TimeSpan.FromHours(i % 3)),
         Group = GroupOf(i % 3),
         Tags = i % 5 == 4 ? null : [.. Words.Take(i % 4)],
