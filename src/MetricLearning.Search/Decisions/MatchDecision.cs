@@ -23,14 +23,13 @@ namespace MetricLearning.Search;
 /// </remarks>
 public sealed class MatchDecision
 {
-    private readonly double[] starts, heights;
-    private readonly double match, noMatch;
+    private readonly AnswerRule rule;
 
-    private MatchDecision(bool largerIsNearer, double prior, double match, double noMatch, ConfidenceInterval falseMatches,
-        ConfidenceInterval falseNonMatches, double[] starts, double[] heights)
+    private MatchDecision(bool largerIsNearer, double prior, AnswerRule rule, ConfidenceInterval falseMatches,
+        ConfidenceInterval falseNonMatches)
     {
-        (LargerIsNearer, Prior, this.match, this.noMatch) = (largerIsNearer, prior, match, noMatch);
-        (FalseMatchRate, FalseNonMatchRate, this.starts, this.heights) = (falseMatches, falseNonMatches, starts, heights);
+        (LargerIsNearer, Prior, this.rule) = (largerIsNearer, prior, rule);
+        (FalseMatchRate, FalseNonMatchRate) = (falseMatches, falseNonMatches);
     }
 
     /// <summary>Whether a larger score is nearer.</summary>
@@ -41,16 +40,18 @@ public sealed class MatchDecision
 
     /// <summary>The threshold of a match: a score at least as near as this is a match, unless it is also farther than
     /// <see cref="NoMatchThreshold"/>.</summary>
-    public double MatchThreshold => Signed(match);
+    public double MatchThreshold => Signed(rule.Match);
 
     /// <summary>The threshold of no match: a score farther than this is not a match, unless it is also as near as
     /// <see cref="MatchThreshold"/>.</summary>
-    public double NoMatchThreshold => Signed(noMatch);
+    public double NoMatchThreshold => Signed(rule.NoMatch);
 
-    /// <summary>The share of different pairs that are called a match, with its interval.</summary>
+    /// <summary>The share of different pairs that <see cref="Decide"/> calls a match, with its interval. It is below the rate that was asked
+    /// for if the two kinds are far apart.</summary>
     public ConfidenceInterval FalseMatchRate { get; }
 
-    /// <summary>The share of same pairs that are called no match, with its interval.</summary>
+    /// <summary>The share of same pairs that <see cref="Decide"/> calls no match, with its interval. It is below the rate that was asked for
+    /// if the two kinds are far apart.</summary>
     public ConfidenceInterval FalseNonMatchRate { get; }
 
     /// <summary>Calibrates on labelled pairs.</summary>
@@ -60,8 +61,9 @@ public sealed class MatchDecision
     /// <param name="largerIsNearer">Whether a larger score is nearer. Default: true, as for cosines.</param>
     /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
     /// <exception cref="ArgumentNullException">The pairs are null.</exception>
-    /// <exception cref="ArgumentException">A score is not finite, or there are too few same or different pairs for their rate: each rate
-    /// needs at least 1 / rate pairs.</exception>
+    /// <exception cref="ArgumentException">A score is not finite, different pairs are nearer than same ones (as distances are without
+    /// <paramref name="largerIsNearer"/> false), or there are too few same or different pairs for their rate: each rate needs at least 1 /
+    /// rate pairs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A rate or the confidence is not in (0, 1).</exception>
     public static MatchDecision Calibrate(IEnumerable<LabelledPair> pairs, double falseMatchRate = 0.001, double falseNonMatchRate = 0.01,
         bool largerIsNearer = true, double confidence = 0.95)
@@ -81,7 +83,8 @@ public sealed class MatchDecision
     /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
     /// <returns>Whether there are enough pairs.</returns>
     /// <exception cref="ArgumentNullException">The pairs are null.</exception>
-    /// <exception cref="ArgumentException">A score is not finite.</exception>
+    /// <exception cref="ArgumentException">A score is not finite, or different pairs are nearer than same ones (as distances are without
+    /// <paramref name="largerIsNearer"/> false).</exception>
     /// <exception cref="ArgumentOutOfRangeException">A rate or the confidence is not in (0, 1).</exception>
     public static bool TryCalibrate(IEnumerable<LabelledPair> pairs, [NotNullWhen(true)] out MatchDecision? decision,
         double falseMatchRate = 0.001, double falseNonMatchRate = 0.01, bool largerIsNearer = true, double confidence = 0.95)
@@ -103,8 +106,8 @@ public sealed class MatchDecision
             double[] starts = Numbers("starts"), heights = Numbers("probabilities");
             if (starts.Length == 0 || starts.Length != heights.Length) throw new FormatException("its steps are not complete");
             return new MatchDecision((bool)node.Member("largerIsNearer"), Guard.Between((double)node.Member("prior"), 0, 1, "prior"),
-                (double)node.Member("match"), (double)node.Member("noMatch"),
-                Interval("falseMatchRate"), Interval("falseNonMatchRate"), starts, heights);
+                new AnswerRule((double)node.Member("match"), (double)node.Member("noMatch"), starts, heights),
+                Interval("falseMatchRate"), Interval("falseNonMatchRate"));
 
             double[] Numbers(string name) => [.. node.Entries(name).Select(entry => (double)entry)];
 
@@ -122,9 +125,9 @@ public sealed class MatchDecision
     {
         return new JsonObject
         {
-            ["largerIsNearer"] = LargerIsNearer, ["prior"] = Prior, ["match"] = match, ["noMatch"] = noMatch,
+            ["largerIsNearer"] = LargerIsNearer, ["prior"] = Prior, ["match"] = rule.Match, ["noMatch"] = rule.NoMatch,
             ["falseMatchRate"] = Interval(FalseMatchRate), ["falseNonMatchRate"] = Interval(FalseNonMatchRate),
-            ["starts"] = Numbers(starts), ["probabilities"] = Numbers(heights),
+            ["starts"] = Numbers(rule.Starts), ["probabilities"] = Numbers(rule.Heights),
         }.ToJsonString();
 
         static JsonArray Interval(ConfidenceInterval rate) => Numbers([rate.Estimate, rate.Low, rate.High, rate.Confidence]);
@@ -140,16 +143,7 @@ public sealed class MatchDecision
     public MatchVerdict Decide(double score, double? prior = null)
     {
         if (prior is { } given) Guard.Between(given, 0, 1, nameof(prior));
-        var nearness = Signed(Guard.NotNaN(score));
-        var step = Array.BinarySearch(starts, nearness);
-        var probability = heights[Math.Max(0, step >= 0 ? step : ~step - 1)];
-        var answer = (nearness >= match, nearness < noMatch) switch
-        {
-            (true, true) => probability >= 0.5 ? MatchAnswer.Match : MatchAnswer.NoMatch,
-            (true, false) => MatchAnswer.Match,
-            (false, true) => MatchAnswer.NoMatch,
-            (false, false) => MatchAnswer.Unsure,
-        };
+        var (answer, probability) = rule.Of(Signed(Guard.NotNaN(score)));
         if (prior is { } share)
         {
             var odds = share / (1 - share) * ((1 - Prior) / Prior);
@@ -173,17 +167,23 @@ public sealed class MatchDecision
             if (!double.IsFinite(pair.Score))
                 throw new ArgumentException($"pairs must have finite scores, got {pair.Score.ToString(CultureInfo.InvariantCulture)}.",
                     nameof(pairs));
-        double Sign(double score) => largerIsNearer ? score : -score;
+        double Near(LabelledPair pair) => largerIsNearer ? pair.Score : -pair.Score;
         LabelledPair[] same = [.. given.Where(pair => pair.Same)], different = [.. given.Where(pair => !pair.Same)];
-        if (Above(Array.ConvertAll(different, pair => Sign(pair.Score)), falseMatchRate) is not { } match)
-            return (null, Lacks("different", falseMatchRate, different.Length));
+        double[] near = Array.ConvertAll(same, Near), far = Array.ConvertAll(different, Near);
+        if (Above(far, falseMatchRate) is not { } match) return (null, Lacks("different", falseMatchRate, different.Length));
         // The threshold of no match is found in the same way, with the signs reversed.
-        if (Above(Array.ConvertAll(same, pair => -Sign(pair.Score)), falseNonMatchRate) is not { } negative)
+        if (Above(Array.ConvertAll(near, value => -value), falseNonMatchRate) is not { } negative)
             return (null, Lacks("same", falseNonMatchRate, same.Length));
-        var (starts, heights) = IsotonicFit.Of(given.Select(pair => (Sign(pair.Score), pair.Same)));
-        return (new MatchDecision(largerIsNearer, (double)same.Length / given.Length, match, Math.BitIncrement(-negative),
-            ClusteredRate.Of(different, pair => Sign(pair.Score) >= match, confidence),
-            ClusteredRate.Of(same, pair => -Sign(pair.Score) >= negative, confidence), starts, heights), null);
+        if (Separation.IsReversed(near, far))
+            throw new ArgumentException($"pairs must be nearer if they are the same, but a different pair is nearer than a same one in "
+                + (1 - Separation.NearerShare(near, far)).ToString("0.#%", CultureInfo.InvariantCulture) + " of all cases: pass "
+                + $"largerIsNearer: {(largerIsNearer ? "false if the scores are distances" : "true if the scores are cosines or dot products")}"
+                + ", and look whether the labels are reversed.", nameof(pairs));
+        var (starts, heights) = IsotonicFit.Of(given.Select(pair => (Near(pair), pair.Same)));
+        var rule = new AnswerRule(match, Math.BitIncrement(-negative), starts, heights);
+        return (new MatchDecision(largerIsNearer, (double)same.Length / given.Length, rule,
+            ClusteredRate.Of(different, pair => rule.Of(Near(pair)).Answer == MatchAnswer.Match, confidence),
+            ClusteredRate.Of(same, pair => rule.Of(Near(pair)).Answer == MatchAnswer.NoMatch, confidence)), null);
     }
 
     private static string Lacks(string kind, double rate, int count) => string.Create(CultureInfo.InvariantCulture,

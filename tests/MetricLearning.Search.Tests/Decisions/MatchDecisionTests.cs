@@ -64,6 +64,58 @@ public class MatchDecisionTests
         Assert.InRange(pairs.Count(pair => pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.NoMatch), 0, 20);
     }
 
+    /// <summary>The rates are those of the answers, also where the thresholds have changed places, and their intervals hold the true
+    /// rates.</summary>
+    [Theory, InlineData(0.1, 0.7), InlineData(0.1, 0.95), InlineData(0.1, 1.05), InlineData(0.1, 3)]
+    public void TheRates_AreThoseOfTheAnswers(double different, double same)
+    {
+        const double deviation = 0.15;
+        var (held, draws) = (0, 200);
+        for (var seed = 0; seed < draws; seed++)
+        {
+            var random = new Random(seed);
+            List<LabelledPair> pairs = [
+                .. Enumerable.Range(0, 500).Select(_ => new LabelledPair(Normal.Sample(random, same, deviation), true)),
+                .. Enumerable.Range(0, 4000).Select(_ => new LabelledPair(Normal.Sample(random, different, deviation), false))];
+            var decision = MatchDecision.Calibrate(pairs);
+            Assert.Equal(pairs.Count(pair => !pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.Match) / 4000.0,
+                decision.FalseMatchRate.Estimate);
+            Assert.Equal(pairs.Count(pair => pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.NoMatch) / 500.0,
+                decision.FalseNonMatchRate.Estimate);
+            var (low, high) = (different, same);
+            while (high - low > 1e-9)
+                if (decision.Decide((low + high) / 2).Answer == MatchAnswer.Match) high = (low + high) / 2;
+                else low = (low + high) / 2;
+            var real = 1 - Normal.CDF(different, deviation, high);
+            if (decision.FalseMatchRate.Low <= real && real <= decision.FalseMatchRate.High) held++;
+        }
+        Assert.InRange(held, 0.95 * draws, draws);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public void ReversedScores_AreRefused(bool largerIsNearer)
+    {
+        var pairs = Draw(300, 4000, seed: 3).Select(pair => pair with { Score = (largerIsNearer ? -1 : 1) * pair.Score }).ToArray();
+        foreach (var calibrate in new Action[] { () => MatchDecision.Calibrate(pairs, largerIsNearer: largerIsNearer),
+            () => MatchDecision.TryCalibrate(pairs, out _, largerIsNearer: largerIsNearer) })
+            Assert.Contains($"largerIsNearer: {(largerIsNearer ? "false" : "true")}",
+                Assert.Throws<ArgumentException>("pairs", calibrate).Message, StringComparison.Ordinal);
+        MatchDecision.Calibrate(pairs, largerIsNearer: !largerIsNearer);
+    }
+
+    /// <summary>A network that has learned nothing is no mistake of the caller.</summary>
+    [Fact]
+    public void UselessScores_AreNotRefused()
+    {
+        for (var seed = 0; seed < 100; seed++)
+        {
+            var random = new Random(seed);
+            MatchDecision.Calibrate(Enumerable.Range(0, 400).Select(i => new LabelledPair(random.NextDouble(), i < 20)), 0.05, 0.05);
+        }
+        Assert.Equal(0.5, Separation.NearerShare([1, 1], [1, 1, 1]));
+        Assert.Equal(0.75, Separation.NearerShare([1, 3], [1, 2, 0, 1]));
+    }
+
     /// <summary>Among new pairs with a probability of about p, the share of same pairs is about p.</summary>
     [Fact]
     public void Probabilities_AreCalibrated()
@@ -127,7 +179,7 @@ public class MatchDecisionTests
     public void ExactlyEnoughPairs_AreEnough(int pairs)
     {
         var decision = MatchDecision.Calibrate(Draw(pairs, pairs, seed: 7), 1.0 / pairs, 1.0 / pairs);
-        Assert.Equal(1.0 / pairs, decision.FalseMatchRate.Estimate);
+        Assert.Single(Draw(pairs, pairs, seed: 7), pair => !pair.Same && pair.Score >= decision.MatchThreshold);
     }
 
     /// <summary>A service whose network finds nearly nothing, or everything, must be able to begin without a decision.</summary>
