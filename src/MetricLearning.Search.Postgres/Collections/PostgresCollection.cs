@@ -82,7 +82,13 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         return null;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Gets the records of keys, in the order of the keys. A key that occurs twice gives its record once; a key without a record
+    /// gives none.</summary>
+    /// <param name="keys">The keys.</param>
+    /// <param name="options">Whether the records have their vectors. Default: they do not.</param>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <exception cref="ArgumentNullException">The keys, or one of them, are null.</exception>
+    /// <exception cref="VectorStoreException">The collection does not exist, or the server fails.</exception>
     public override IAsyncEnumerable<TRecord> GetAsync(IEnumerable<TKey> keys, RecordRetrievalOptions? options = null,
         CancellationToken cancellationToken = default)
     {
@@ -169,6 +175,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         options ??= new VectorSearchOptions<TRecord>();
         var vector = Model.VectorOf(options);
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
+        var reaches = distance.Reaches(options.ScoreThreshold);
         for (var i = 0; i < queries.Count; i++)
         {
             ServerBounds.Check(columns.Shapes[vector], queries[i].Span, nameof(queries), $"query {i}");
@@ -181,7 +188,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
             ? search.ByIndexAsync(queries, count, store.IndexCandidates, options.Filter, withVectors, cancellationToken)
             : search.ExactAsync(queries, count, options.Filter, withVectors, cancellationToken)).ConfigureAwait(false);
         return Array.ConvertAll(found, list => list.Skip(options.Skip).Select(hit => (hit.Record, Score: distance.Show(hit.Score)))
-            .Where(hit => options.ScoreThreshold is not { } threshold || distance.Reaches(hit.Score, threshold))
+            .Where(hit => reaches(hit.Score))
             .Select(hit => new VectorSearchResult<TRecord>(hit.Record, hit.Score)).ToArray());
     }
 

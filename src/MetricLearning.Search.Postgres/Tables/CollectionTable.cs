@@ -60,7 +60,8 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             + (columns.Updates.Length > 0 ? $"UPDATE SET {columns.Updates}" : "NOTHING");
         return ChangeAsync("upsert", async connection =>
         {
-            if (await FindAsync(connection, cancellationToken).ConfigureAwait(false) is null) throw Missing();
+            var (_, _, agreed, _) = await FindAsync(connection, cancellationToken).ConfigureAwait(false) ?? throw Missing();
+            columns.Model.CheckLengths(records, agreed);
             foreach (var part in ordered.Chunk(Part))
                 await RunAsync(connection, [.. part.Select(record =>
                 {

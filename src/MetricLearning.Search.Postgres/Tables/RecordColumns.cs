@@ -101,11 +101,8 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
                     + $"got one in the record {RowTable<TKey, TRecord>.Text(record.Key)}.", property.ModelName);
         for (var i = 0; i < Shapes.Length; i++)
             if (record.Vectors[i] is { } vector)
-            {
-                var which = $"the record {RowTable<TKey, TRecord>.Text(record.Key)}";
-                ServerBounds.Check(Shapes[i], vector.Span, Model.Vectors[i].ModelName, which);
-                Model.CheckLength(i, vector.Span, Model.Vectors[i].ModelName, which);
-            }
+                ServerBounds.Check(Shapes[i], vector.Span, Model.Vectors[i].ModelName,
+                    $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
     }
 
     /// <summary>Makes the parameters of a record's columns.</summary>

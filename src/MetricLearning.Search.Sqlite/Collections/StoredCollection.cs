@@ -7,7 +7,7 @@ namespace MetricLearning.Search;
 /// <remarks>Thread safety: any number of threads may call it at once, and any number of processes may have it open.</remarks>
 internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where TRecord : class
 {
-    private readonly string name, schema;
+    private readonly string name;
     private long compared;
 
     /// <param name="name">The name of the collection.</param>
@@ -16,9 +16,6 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     public StoredCollection(string name, RecordModel<TKey, TRecord> model, SqliteVectorStore store)
     {
         (this.name, Model, Store) = (name, model, store);
-        schema = string.Join("; ", model.Values.Select(property => $"{property.StorageName} {property.Type.Name}")
-            .Order(StringComparer.Ordinal).Concat(model.Vectors.Zip(model.Distances,
-                (property, distance) => $"{property.StorageName} vector {property.Dimensions} {distance.Metric}")));
         Filters = [.. model.Shapes.Select(shape => new FilterColumns<TKey, TRecord>(model, shape.ChunkRows))];
         Packed = [.. model.Shapes.Select((shape, i) => new PackedVectors(shape, i, store.Files, store.Threads))];
     }
@@ -45,7 +42,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
         var there = Find(opened);
         if (there is null)
         {
-            there = CollectionEntry.Add(opened, name, schema, Agreed(""));
+            there = CollectionEntry.Add(opened, name, Model.Schema, Agreed(""));
             new RecordRows<TKey, TRecord>(Model, there.Id).Create(opened);
         }
         else if (Agreed(there.Space) is var agreed && agreed != there.Space)
@@ -71,22 +68,27 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     }
 
     /// <summary>Writes records in one transaction.</summary>
-    public void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => Change((opened, there) => there.Write(opened, records));
+    public void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => Change((opened, there, space) =>
+    {
+        Model.CheckLengths(records, space);
+        there.Write(opened, records);
+    });
 
     /// <summary>Removes records in one transaction.</summary>
-    public void Remove(IReadOnlyCollection<TKey> keys) => Change((opened, there) => there.Remove(opened, keys));
+    public void Remove(IReadOnlyCollection<TKey> keys) => 
+        Change((opened, there, _) => there.Remove(opened, keys));
 
     /// <summary>Makes the exception for a collection that does not exist.</summary>
     public VectorStoreException Missing() => new($"The collection '{name}' does not exist.") { CollectionName = name };
 
-    private void Change(Action<SqliteConnection, RecordRows<TKey, TRecord>> act)
+    private void Change(Action<SqliteConnection, RecordRows<TKey, TRecord>, string> act)
     {
         Store.Database.Use(nameof(Change), opened =>
         {
             using var transaction = opened.BeginTransaction(deferred: false);
             var entry = Find(opened) ?? throw Missing();
             Database.Execute(opened, "UPDATE collections SET changes = $0 WHERE name = $1", entry.Changes + 1, name);
-            act(opened, new RecordRows<TKey, TRecord>(Model, entry.Id));
+            act(opened, new RecordRows<TKey, TRecord>(Model, entry.Id), Agreed(entry.Space));
             transaction.Commit();
             return true;
         });
@@ -94,9 +96,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
 
     private void Check(SqliteConnection opened, CollectionEntry entry)
     {
-        if (entry.Schema != schema)
-            throw new VectorStoreException($"The collection '{name}' holds records of [{entry.Schema}], and this program's are [{schema}]; "
-                + "use the record type that wrote it, or another name.") { CollectionName = name };
+        Model.CheckSchema(entry.Schema, name);
         Agreed(entry.Space);
         // The canaries of a collection never change, so one comparison is enough.
         if (Store.Canaries is not { } own || !entry.HasCanaries || Volatile.Read(ref compared) == entry.Id) return;

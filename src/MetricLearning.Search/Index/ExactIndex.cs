@@ -2,7 +2,7 @@ namespace MetricLearning.Search;
 
 /// <summary>An index of vectors in memory by key. It finds the exact nearest vectors, with any filter.</summary>
 /// <remarks>
-/// <para>Exact means: hits are sorted by the float64 scores of the given float32 vectors, and equal scores by key (strings ordinally). The
+/// <para>Exact means: hits are sorted by the float64 scores of the given float32 vectors, and equal scores by key (strings by code points). The
 /// result is bit for bit the same for any number of threads, any processor, and any order in which rows were added, in one call or in
 /// many. A filter does not change the scores. Each score is summed in one fixed order: sixteen partial sums, one for each position of a
 /// vector modulo 16.</para>
@@ -29,7 +29,7 @@ public sealed class ExactIndex<TKey> where TKey : notnull
     /// <param name="metric">The metric. Default: the cosine.</param>
     /// <param name="threads">The largest number of threads of a call. Default: null, as many as the process has processors.</param>
     /// <param name="order">The order of keys with equal scores. Default: null, the default order of the key type; strings are compared
-    /// ordinally.</param>
+    /// by code points.</param>
     /// <exception cref="ArgumentOutOfRangeException">The dimension, the metric or the number of threads is out of range.</exception>
     /// <exception cref="ArgumentException">No order is given, and the keys have none of their own.</exception>
     public ExactIndex(int dimension, SearchMetric metric = SearchMetric.Cosine, int? threads = null, IComparer<TKey>? order = null)

@@ -18,6 +18,7 @@ public sealed class CollectionAlias
 {
     private const string Aliases = "metriclearning_aliases", Alias = "Alias", Current = "Current";
 
+    private readonly VectorStore store;
     private readonly VectorStoreCollection<object, Dictionary<string, object?>> names;
 
     /// <summary>Makes an alias of a store. It may already point to a collection; nothing is written.</summary>
@@ -30,7 +31,7 @@ public sealed class CollectionAlias
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Name = name;
+        (this.store, Name) = (store, name);
         names = store.GetDynamicCollection(Aliases, new VectorStoreCollectionDefinition
         {
             Properties = [new VectorStoreKeyProperty(Alias, typeof(string)), new VectorStoreDataProperty(Current, typeof(string))],
@@ -50,13 +51,17 @@ public sealed class CollectionAlias
     }
 
     /// <summary>Makes a collection the current one.</summary>
-    /// <param name="collection">Its name.</param>
+    /// <param name="collection">Its name. The store of the alias has it.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ArgumentException">The name is null, empty or blank.</exception>
-    /// <exception cref="VectorStoreException">The store fails. The old collection is then still the current one.</exception>
+    /// <exception cref="VectorStoreException">The collection does not exist, or the store fails. The old collection is then still the
+    /// current one.</exception>
     public async Task SwitchAsync(string collection, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(collection);
+        if (!await store.CollectionExistsAsync(collection, cancellationToken).ConfigureAwait(false))
+            throw new VectorStoreException($"The alias '{Name}' cannot name the collection '{collection}', which does not exist; create and "
+                + "fill it first.") { CollectionName = collection };
         await names.EnsureCollectionExistsAsync(cancellationToken).ConfigureAwait(false);
         await names.UpsertAsync(new Dictionary<string, object?> { [Alias] = Name, [Current] = collection }, cancellationToken)
             .ConfigureAwait(false);

@@ -20,7 +20,8 @@ public static class CollectionMigration
     /// <param name="to">The second collection, of a store with the new embedding space and the new model's
     /// <see cref="GalleryCanaries"/>. It is created if it does not exist. If another model has begun it, it is refused.</param>
     /// <param name="key">Gives the key of a record.</param>
-    /// <param name="embed">Sets the new vectors of a batch of records. The records come without vectors.</param>
+    /// <param name="embed">Sets the new vectors of a batch of records. The records come without vectors. It leaves the keys as they
+    /// are.</param>
     /// <param name="batch">The number of records that are embedded and written at once, at least 1. Default: 256.</param>
     /// <param name="progress">Receives the number of records of the second collection that are done, including those of earlier runs.
     /// Default: null, no reports.</param>
@@ -28,6 +29,8 @@ public static class CollectionMigration
     /// <returns>The number of records that were embedded; the others already existed.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The batch is below 1.</exception>
+    /// <exception cref="InvalidOperationException"><paramref name="embed"/> changed a key. The records of its batch are not
+    /// written.</exception>
     /// <exception cref="VectorStoreException">The first collection does not exist, or a store fails.</exception>
     /// <exception cref="OperationCanceledException">The migration was stopped. The next call continues it.</exception>
     public static async Task<long> RunAsync<TKey, TRecord>(VectorStoreCollection<TKey, TRecord> from,
@@ -60,7 +63,11 @@ public static class CollectionMigration
         {
             if (waiting.Count == 0) return;
             cancellationToken.ThrowIfCancellationRequested();
+            TKey[] keys = [.. waiting.Select(key)];
             await embed(waiting, cancellationToken).ConfigureAwait(false);
+            for (var i = 0; i < keys.Length; i++)
+                if (!EqualityComparer<TKey>.Default.Equals(key(waiting[i]), keys[i]))
+                    throw new InvalidOperationException($"embed must leave the keys as they are, got {key(waiting[i])} for {keys[i]}.");
             await to.UpsertAsync(waiting, cancellationToken).ConfigureAwait(false);
             (made, done) = (made + waiting.Count, done + waiting.Count);
             waiting.Clear();

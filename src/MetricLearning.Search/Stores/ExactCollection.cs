@@ -61,13 +61,35 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         return Task.FromResult(UnicodeText.IsWholeIn(key) ? view.Find(key, withVectors) : null);
     }
 
+    /// <summary>Gets the records of keys, in the order of the keys. A key that occurs twice gives its record once; a key without a record
+    /// gives none.</summary>
+    /// <param name="keys">The keys.</param>
+    /// <param name="options">Whether the records have their vectors. Default: they do not.</param>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <exception cref="ArgumentNullException">The keys, or one of them, are null.</exception>
+    /// <exception cref="VectorStoreException">The collection does not exist, or the store cannot read.</exception>
+    public override async IAsyncEnumerable<TRecord> GetAsync(IEnumerable<TKey> keys, RecordRetrievalOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).Distinct()];
+        var withVectors = WithVectors(options?.IncludeVectors ?? false);
+        await Task.CompletedTask.ConfigureAwait(false);
+        using var view = Existing();
+        foreach (var key in given)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (UnicodeText.IsWholeIn(key) && view.Find(key, withVectors) is { } record) yield return record;
+        }
+    }
+
     /// <inheritdoc/>
     public override async IAsyncEnumerable<TRecord> GetAsync(Expression<Func<TRecord, bool>> filter, int top,
         FilteredRecordRetrievalOptions<TRecord>? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
         Guard.AtLeast(top, 1);
-        var keeps = RecordFilter<TKey, TRecord>.Compile(Model, filter).Keeps;
+        var keeps = RecordFilter.Compile(Model, filter).Keeps;
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
         using var view = Existing();
         var kept = view.All().Where(pair => keeps(pair.Value)).OrderBy(_ => 0);
@@ -156,12 +178,13 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         Guard.AtLeast(top, 1);
         var vector = Model.VectorOf(options);
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
-        var condition = options.Filter is { } filter ? RecordFilter<TKey, TRecord>.Compile(Model, filter) : null;
+        var reaches = distance.Reaches(options.ScoreThreshold);
+        var condition = options.Filter is { } filter ? RecordFilter.Compile(Model, filter) : null;
         for (var i = 0; i < queries.Count; i++) Model.CheckLength(vector, queries[i].Span, "searchValue", $"query {i}");
         using var view = Existing();
         var found = view.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), condition, cancellationToken);
         return Array.ConvertAll(found, rows => rows.Skip(options.Skip).Select(row => (Row: row, Score: distance.Show(row.Score)))
-            .Where(hit => options.ScoreThreshold is not { } threshold || distance.Reaches(hit.Score, threshold))
+            .Where(hit => reaches(hit.Score))
             .Select(hit => new VectorSearchResult<TRecord>(view.Shown(hit.Row.Key, hit.Row.Record, withVectors), hit.Score)).ToArray());
     }
 

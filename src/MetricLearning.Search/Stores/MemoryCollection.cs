@@ -1,3 +1,5 @@
+using Microsoft.Extensions.VectorData;
+
 namespace MetricLearning.Search;
 
 /// <summary>A collection of a <see cref="MemoryVectorStore"/>.</summary>
@@ -10,6 +12,7 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
     public override Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default)
     {
         store.Ensure(Name, () => new RecordTable<TKey, TRecord>(Model, store.Threads));
+        Table();
         return Task.CompletedTask;
     }
 
@@ -28,5 +31,12 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
 
     internal override void Remove(IReadOnlyCollection<TKey> keys) => Table()?.Remove(keys);
 
-    private RecordTable<TKey, TRecord>? Table() => store.Find<RecordTable<TKey, TRecord>>(Name);
+    /// <summary>The records; null if the collection does not exist.</summary>
+    /// <exception cref="VectorStoreException">The collection holds other records.</exception>
+    private RecordTable<TKey, TRecord>? Table()
+    {
+        var table = store.Find<RecordTable<TKey, TRecord>>(Name);
+        if (table is not null) Model.CheckSchema(table.Schema, Name);
+        return table;
+    }
 }

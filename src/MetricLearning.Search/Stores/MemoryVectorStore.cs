@@ -26,7 +26,7 @@ public sealed class MemoryVectorStore : ExactVectorStore
     public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default)
     {
         RequireOpen();
-        return AsyncNames.Of(collections.Keys.Order(StringComparer.Ordinal));
+        return AsyncNames.Of(collections.Keys.Order(KeyOrder<string>.Default));
     }
 
     /// <inheritdoc/>
@@ -45,6 +45,7 @@ public sealed class MemoryVectorStore : ExactVectorStore
     internal override ExactCollection<TKey, TRecord> Collection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model) =>
         new MemoryCollection<TKey, TRecord>(name, model, this);
 
+    /// <summary>Creates a collection if it does not exist.</summary>
     internal void Ensure(string name, Func<object> create)
     {
         RequireOpen();

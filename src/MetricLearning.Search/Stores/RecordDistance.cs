@@ -23,6 +23,12 @@ internal sealed record RecordDistance(SearchMetric Metric, bool LargerIsNearer, 
             + "is not one of the cosine, dot product and Euclidean ones."),
     };
 
-    /// <summary>Whether a returned score is at least as near as a threshold.</summary>
-    public bool Reaches(double score, double threshold) => LargerIsNearer ? score >= threshold : score <= threshold;
+    /// <summary>A condition on returned scores: at least as near as a threshold; true for all if there is none.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The threshold is NaN.</exception>
+    public Func<double, bool> Reaches(double? threshold)
+    {
+        if (threshold is not { } given) return _ => true;
+        Guard.NotNaN(given, nameof(VectorSearchOptions<object>.ScoreThreshold));
+        return score => LargerIsNearer ? score >= given : score <= given;
+    }
 }

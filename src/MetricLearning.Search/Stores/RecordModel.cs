@@ -40,6 +40,9 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         Shapes = [.. Vectors.Zip(Distances, (property, distance) => new RowShape(distance.Metric,
             (int)Guard.Within(property.Dimensions, 1, RowShape.LargestWidth, property.ModelName)))];
         values = [.. model.Properties.Except(Vectors)];
+        Schema = string.Join("; ", values.Select(property => $"{property.StorageName} {property.Type.Name}").Order(StringComparer.Ordinal)
+            .Concat(Vectors.Zip(Distances,
+                (property, distance) => $"{property.StorageName} vector {property.Dimensions} {distance.Metric}")));
         if (space?.Dimension is { } dimension && Vectors.Length > 0 && !Array.Exists(Vectors, vector => vector.Dimensions == dimension))
             throw new ArgumentException($"EmbeddingSpace has vectors of {dimension} numbers, but the records have "
                 + string.Join(", ", Vectors.Select(vector => $"'{vector.ModelName}' with {vector.Dimensions}")) + ".");
@@ -56,6 +59,9 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
 
     /// <summary>The properties that are not vectors, including the key.</summary>
     public IReadOnlyList<PropertyModel> Values => values;
+
+    /// <summary>A description of the properties, by which stores recognize a collection.</summary>
+    public string Schema { get; }
 
     /// <summary>The key.</summary>
     public KeyPropertyModel Key => model.KeyProperty;
@@ -75,10 +81,29 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         : Distances[VectorOf(new VectorSearchOptions<TRecord> { VectorProperty = vector })].Metric;
 
     /// <summary>The property that records are sorted by.</summary>
-    public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector) => model.GetDataOrKeyProperty(selector);
+    /// <exception cref="NotSupportedException">The property is a vector or a list.</exception>
+    public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector)
+    {
+        var property = model.GetDataOrKeyProperty(selector);
+        return Array.IndexOf(values, property) >= 0 && !RecordValues.IsList(property.Type) ? property
+            : throw new NotSupportedException($"OrderBy cannot sort by '{property.ModelName}', which is a vector or a list; name a key, a "
+                + "text, a number or a time.");
+    }
+
+    /// <summary>Refuses a collection of other records.</summary>
+    /// <param name="stored">The description of its records.</param>
+    /// <param name="name">The name of the collection.</param>
+    /// <exception cref="VectorStoreException">Its records have other properties.</exception>
+    public void CheckSchema(string stored, string name)
+    {
+        if (stored != Schema)
+            throw new VectorStoreException($"The collection '{name}' holds records of [{stored}], and this program's are [{Schema}]; use the "
+                + "record type that wrote it, or another name.") { CollectionName = name };
+    }
 
     /// <summary>Divides records into their parts. A key that the store makes is written to the record.</summary>
-    /// <exception cref="ArgumentException">A record is null or has no key, or a text has half of a surrogate pair.</exception>
+    /// <exception cref="ArgumentException">A record is null, has no key or no value of which a vector is made, a text has half of a surrogate
+    /// pair, or a dictionary has an entry that is not defined, or lacks one that must not be null.</exception>
     public async Task<List<StoredRecord<TKey, TRecord>>> TakeApartAsync(IReadOnlyList<TRecord> records, CancellationToken cancellationToken)
     {
         foreach (var record in records)
@@ -90,6 +115,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         for (var i = 0; i < records.Count; i++)
         {
             var key = KeyOf(records[i]);
+            CheckEntries(records[i], key);
             CheckTexts(records[i], key);
             byKey[key] = new StoredRecord<TKey, TRecord>(key, Copy(records[i]), [.. vectors.Select(list => list[i])]);
         }
@@ -102,27 +128,39 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         foreach (var record in records)
             for (var i = 0; i < Vectors.Length; i++)
                 if (record.Vectors[i] is { } vector)
-                {
-                    var which = $"the record {RowTable<TKey, TRecord>.Text(record.Key)}";
-                    RowTable<TKey, TRecord>.CheckVector(Shapes[i], vector.Span, Vectors[i].ModelName, which);
-                    CheckLength(i, vector.Span, Vectors[i].ModelName, which);
-                }
+                    RowTable<TKey, TRecord>.CheckVector(Shapes[i], vector.Span, Vectors[i].ModelName, $"the record {Text(record.Key)}");
     }
 
-    /// <summary>Refuses a vector that does not have length 1 although the embedding space says so.</summary>
+    /// <summary>Refuses records with a vector that does not have length 1 although the embedding space says so.</summary>
+    /// <param name="records">The records.</param>
+    /// <param name="agreed">The embedding space that the program and the collection know, as JSON; empty if neither knows it.</param>
+    public void CheckLengths(IEnumerable<StoredRecord<TKey, TRecord>> records, string agreed)
+    {
+        if (agreed.Length == 0) return;
+        var known = EmbeddingSpace.Parse(agreed);
+        foreach (var record in records)
+            for (var i = 0; i < Vectors.Length; i++)
+                if (record.Vectors[i] is { } vector)
+                    CheckLength(known, i, vector.Span, Vectors[i].ModelName, $"the record {Text(record.Key)}");
+    }
+
+    /// <summary>Refuses the vector of a search that does not have length 1 although the embedding space says so.</summary>
     /// <param name="vector">The number of the vector property.</param>
     /// <param name="given">The vector.</param>
-    /// <param name="name">The name of the argument or property that holds it.</param>
+    /// <param name="name">The name of the argument that holds it.</param>
     /// <param name="which">Names the vector in the message.</param>
-    public void CheckLength(int vector, ReadOnlySpan<float> given, string name, string which)
+    public void CheckLength(int vector, ReadOnlySpan<float> given, string name, string which) =>
+        CheckLength(space, vector, given, name, which);
+
+    private void CheckLength(EmbeddingSpace? known, int vector, ReadOnlySpan<float> given, string name, string which)
     {
         // A vector in half precision, or one that a compressed store gave back, is a little off.
         const double tolerance = 0.01;
         var width = Shapes[vector].Width;
-        if (space is not { Normalized: true } || (space.Dimension ?? width) != width || given.Length != width) return;
+        if (known is not { Normalized: true } || (known.Dimension ?? width) != width || given.Length != width) return;
         if (EmbeddingSpace.LengthOf(given) is var length && Math.Abs(length - 1) > tolerance)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"{name} must have length 1, because EmbeddingSpace says normalized, got {length:G6} in {which}. EmbeddingSpace.Finish ")
+                $"{name} must have length 1, because the embedding space says normalized, got {length:G6} in {which}. EmbeddingSpace.Finish ")
                 + "makes such vectors of what a network gives.", name);
     }
 
@@ -156,13 +194,30 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         return ((Embedding<float>)embedding).Vector;
     }
 
+    /// <summary>Refuses a dictionary with entries that the definition does not name, or without a value that must not be null.</summary>
+    private void CheckEntries(TRecord record, TKey key)
+    {
+        if (record is not Dictionary<string, object?> entries) return;
+        foreach (var name in entries.Keys)
+            if (Named(name) is null)
+                throw new ArgumentException($"'{name}' is not a property of the collection, got it in the record {Text(key)}. The definition "
+                    + $"has {string.Join(", ", model.Properties.Select(property => $"'{property.ModelName}'"))}.", nameof(record));
+        foreach (var property in model.Properties)
+            if (property.Type.IsValueType && Nullable.GetUnderlyingType(property.Type) is null && entries.GetValueOrDefault(property.ModelName)
+                is null)
+                throw new ArgumentException($"'{property.ModelName}' must not be null, because its type is {property.Type.Name}, got none in "
+                    + $"the record {Text(key)}. Set it, or define it as nullable.", nameof(record));
+    }
+
+    private static string Text(object? key) => UnicodeText.Shown(Convert.ToString(key, CultureInfo.InvariantCulture) ?? "");
+
     /// <summary>Refuses texts that no store can keep: UTF-8 has no half of a surrogate pair.</summary>
     private void CheckTexts(TRecord record, TKey key)
     {
         foreach (var property in values)
             if (property.GetValueAsObject(record) is { } value && !UnicodeText.IsWholeIn(value))
                 throw new ArgumentException($"{property.ModelName} must have no half of a surrogate pair, which UTF-8 cannot hold, got one "
-                    + $"in the record {UnicodeText.Shown(RowTable<TKey, TRecord>.Text(key))}.", property.ModelName);
+                    + $"in the record {Text(key)}.", property.ModelName);
     }
 
     private TKey KeyOf(TRecord record)
@@ -179,6 +234,10 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     {
         object?[] given = [.. records.Select(property.GetValueAsObject)];
         if (RecordModelBuilder.IsVector(property.Type)) return [.. given.Select(VectorOf)];
+        if (Array.IndexOf(given, null) is >= 0 and var missing)
+            throw new ArgumentException($"'{property.ModelName}' must not be null, because its vector is made of it, got null in the record "
+                + $"{Text(Key.GetValueAsObject(records[missing]))}. The store keeps only the vector: set '{property.ModelName}' again before you write a "
+                + "record that you have read.", property.ModelName);
         var embeddings = await GenerateAsync().ConfigureAwait(false);
         if (embeddings.Count != records.Count)
             throw new InvalidOperationException($"The embedding generator of '{property.ModelName}' gave {embeddings.Count} embeddings for "
@@ -193,8 +252,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             }
             catch (Exception e) when (ImageFault.PlaceOf(e) is { } place)
             {
-                var key = Convert.ToString(Key.GetValueAsObject(records[place]), CultureInfo.InvariantCulture);
-                throw ImageFault.Of(e, $"'{property.ModelName}' of the record {key}", place);
+                throw ImageFault.Of(e, $"'{property.ModelName}' of the record {Text(Key.GetValueAsObject(records[place]))}", place);
             }
         }
     }

@@ -17,6 +17,9 @@ internal sealed class RecordTable<TKey, TRecord> : RecordView<TKey, TRecord> whe
         vectors = [.. model.Shapes.Select(shape => new RowTable<TKey, TRecord>(shape, KeyOrder<TKey>.Default!, threads))];
     }
 
+    /// <summary>The properties of the records.</summary>
+    public string Schema => model.Schema;
+
     /// <summary>Writes checked records, in which no key occurs twice. A record replaces the one with the same key.</summary>
     public void Write(IReadOnlyCollection<StoredRecord<TKey, TRecord>> added)
     {

@@ -35,6 +35,10 @@ public sealed class MemoryStoreTests : StoreConformance
         Assert.Equal(1, generator.Calls);
         Assert.Equal(["noon", "moon"], (await words.SearchAsync("onno", 2).ToListAsync()).Select(hit => (string)hit.Record["Key"]!));
         await Assert.ThrowsAsync<NotSupportedException>(() => words.GetAsync("moon", new() { IncludeVectors = true }));
+        var read = (await words.GetAsync("moon"))!;
+        var thrown = await Assert.ThrowsAsync<ArgumentException>(() => words.UpsertAsync(read));
+        Assert.Contains("'Text' must not be null", thrown.Message, StringComparison.Ordinal);
+        Assert.Contains("the record moon", thrown.Message, StringComparison.Ordinal);
     }
 
     /// <summary>Counts how often a text has each letter.</summary>

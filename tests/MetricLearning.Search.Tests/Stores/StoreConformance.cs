@@ -77,6 +77,7 @@ public abstract class StoreConformance : IDisposable
         Assert.Null(await items.GetAsync(1000));
         var several = await items.GetAsync([3, 1000, 5]).ToListAsync();
         Assert.Equal([3, 5], several.Select(item => item.Id));
+        Assert.Equal([3, 1], (await items.GetAsync([3, 3, 99, 1]).ToListAsync()).Select(item => item.Id));
     }
 
     [Fact]
@@ -255,6 +256,8 @@ public abstract class StoreConformance : IDisposable
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await items.GetAsync(r => r.Id == 1, 0).ToListAsync());
         await Assert.ThrowsAnyAsync<ArgumentException>(() => items.UpsertAsync((IEnumerable<Item>)null!));
         Assert.ThrowsAny<ArgumentException>(() => Store.GetCollection<int, Item>(" "));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>("ScoreThreshold", async () => await items.SearchAsync(query, 1,
+            new() { VectorProperty = r => r.Vector, ScoreThreshold = double.NaN }).ToListAsync());
     }
 
     // Filters
@@ -294,6 +297,57 @@ public abstract class StoreConformance : IDisposable
         var expected = Item.All.Where(r => r.Id != 7).OrderByDescending(r => r.Size).ThenBy(r => r.Name, StringComparer.Ordinal)
             .ThenBy(r => r.Id).Skip(2).Take(5);
         Assert.Equal(expected.Select(item => item.Id), found.Select(item => item.Id));
+    }
+
+    /// <summary>A character outside of the basic plane has surrogates as UTF-16 units, which are below U+E000.</summary>
+    [Fact]
+    public async Task Texts_AreSortedByCodePoints()
+    {
+        string[] sorted = ["", "a", "ab", "b", "\ue000", "\uffff", "\U00010000", "\U0001f600", "\U0001f600a", "\U0010ffff"];
+        var keyed = Store.GetCollection<string, Keyed<string>>("sorted");
+        await keyed.EnsureCollectionExistsAsync();
+        await keyed.UpsertAsync(sorted.Reverse().Select(key => new Keyed<string> { Key = key, Vector = [1, 2] }));
+        Assert.Equal(sorted, (await keyed.GetAsync(_ => true, 20).ToListAsync()).Select(record => record.Key));
+        Assert.Equal(sorted, (await keyed.SearchAsync(new float[] { 1, 2 }, 20).ToListAsync()).Select(hit => hit.Record.Key));
+        Assert.Equal(sorted.Reverse(), (await keyed.GetAsync(_ => true, 20, new() { OrderBy = order => order.Descending(r => r.Key) })
+            .ToListAsync()).Select(record => record.Key));
+    }
+
+    [Fact]
+    public async Task VectorsAndLists_AreNotSorted()
+    {
+        var items = await FilledAsync();
+        foreach (var (property, name) in new (System.Linq.Expressions.Expression<Func<Item, object?>>, string)[]
+        {
+            (r => r.Vector, "'Vector'"), (r => r.Place, "'Place'"), (r => r.Tags, "'Tags'"), (r => r.Colors, "'Colors'"),
+        })
+        {
+            var thrown = await Assert.ThrowsAsync<NotSupportedException>(async () =>
+                await items.GetAsync(_ => true, 5, new() { OrderBy = order => order.Ascending(property!) }).ToListAsync());
+            Assert.Contains(name, thrown.Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>A cosine that leaves [−1, 1] by its rounding has no angle, and misses a threshold of 1.</summary>
+    [Theory, InlineData(DistanceFunction.CosineSimilarity, 1), InlineData(DistanceFunction.CosineDistance, 0)]
+    public async Task ARowFindsItself_WithACosineOfExactlyOne(string distance, double itself)
+    {
+        var random = new Random(1);
+        float[][] rows = [.. Enumerable.Range(0, 200).Select(_ => Enumerable.Range(0, 4).Select(_ => random.NextSingle() - 0.5f).ToArray())];
+        var collection = Store.GetDynamicCollection("cosines", Definition(
+            new VectorStoreVectorProperty("Vector", typeof(float[]), 4) { DistanceFunction = distance }));
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(rows.Select((row, i) => new Dictionary<string, object?> { ["Key"] = $"{i}", ["Vector"] = row }));
+        ReadOnlyMemory<float>[] queries = [.. rows.SelectMany(row => new ReadOnlyMemory<float>[] { row, Array.ConvertAll(row, x => -3 * x) })];
+        var found = await ((IVectorBatchSearch<Dictionary<string, object?>>)collection).SearchBatchAsync(queries, 200);
+        var (low, high) = itself == 1 ? (-1.0, 1.0) : (0.0, 2.0);
+        for (var i = 0; i < rows.Length; i++)
+        {
+            Assert.Equal(($"{i}", itself), ((string)found[2 * i][0].Record["Key"]!, found[2 * i][0].Score!.Value));
+            Assert.All(found[2 * i].Concat(found[2 * i + 1]), hit => Assert.InRange(hit.Score!.Value, low, high));
+            var single = await collection.SearchAsync(rows[i], 1, new() { ScoreThreshold = itself }).ToListAsync();
+            Assert.Equal($"{i}", Assert.Single(single).Record["Key"]);
+        }
     }
 
     // Types
@@ -403,6 +457,120 @@ public abstract class StoreConformance : IDisposable
             Assert.Equal(keys, (await collection.GetAsync(filter, 10).ToListAsync()).Select(record => (string)record["Key"]!));
     }
 
+    /// <summary>A value of each type that a property may have, and a smaller one that it may have too. Lists are compared by their
+    /// elements.</summary>
+    public static TheoryData<string> ScalarTypes => [.. Scalars.Keys.Select(type => type.Name)];
+
+    private static Dictionary<Type, (object Less, object More)> Scalars { get; } = new()
+    {
+        [typeof(string)] = ("a", "b"), [typeof(bool)] = (false, true), [typeof(byte)] = ((byte)1, (byte)2),
+        [typeof(short)] = ((short)1, (short)2), [typeof(int)] = (1, 2), [typeof(long)] = (1L, 2L), [typeof(ulong)] = (1UL, 2UL),
+        [typeof(float)] = (1f, 2f), [typeof(double)] = (1.0, 2.0), [typeof(decimal)] = (1m, 2m),
+        [typeof(Guid)] = (Item.GroupOf(1), Item.GroupOf(2)), [typeof(DateOnly)] = (new DateOnly(2026, 1, 1), new DateOnly(2026, 1, 2)),
+        [typeof(DateTime)] = (new DateTime(1, DateTimeKind.Utc), new DateTime(2, DateTimeKind.Utc)),
+        [typeof(DateTimeOffset)] = (new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2026, 1, 2, 0, 0, 0,
+            TimeSpan.Zero)),
+        [typeof(TimeOnly)] = (new TimeOnly(1), new TimeOnly(2)), [typeof(TimeSpan)] = (new TimeSpan(1), new TimeSpan(2)),
+    };
+
+    /// <summary>C# compares the references of entries. A filter compares their values, whatever their type.</summary>
+    [Theory, MemberData(nameof(ScalarTypes))]
+    public async Task EntriesOfADynamicRecord_AreComparedByValue(string name)
+    {
+        var (type, (less, more)) = Scalars.Single(pair => pair.Key.Name == name);
+        var optional = type.IsValueType ? typeof(Nullable<>).MakeGenericType(type) : type;
+        var collection = Store.GetDynamicCollection("scalars", Definition(new VectorStoreDataProperty("V", optional),
+            new VectorStoreDataProperty("W", optional), new VectorStoreVectorProperty("Vector", typeof(float[]), 2)));
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(
+        [
+            new() { ["Key"] = "a", ["V"] = less, ["W"] = less, ["Vector"] = new float[] { 1, 0 } },
+            new() { ["Key"] = "b", ["V"] = more, ["W"] = less, ["Vector"] = new float[] { 0, 1 } },
+            new() { ["Key"] = "c", ["Vector"] = new float[] { 1, 1 } },
+        ]);
+        object? nothing = null;
+        List<object?> some = [more, null], one = [less];
+        await KeepsAsync(r => r["V"] == less, "a");
+        await KeepsAsync(r => less == r["V"], "a");
+        await KeepsAsync(r => r["V"] != less, "b", "c");
+        await KeepsAsync(r => !(r["V"] == less), "b", "c");
+        await KeepsAsync(r => r["V"] == nothing, "c");
+        await KeepsAsync(r => r["V"] != nothing, "a", "b");
+        await KeepsAsync(r => r["V"] == r["W"], "a", "c");
+        await KeepsAsync(r => r["V"] != r["W"], "b");
+        await KeepsAsync(r => some.Contains(r["V"]), "b", "c");
+        await KeepsAsync(r => !one.Contains(r["V"]), "b", "c");
+
+        async Task KeepsAsync(System.Linq.Expressions.Expression<Func<Dictionary<string, object?>, bool>> filter, params string[] keys)
+        {
+            Assert.Equal(keys, (await collection.GetAsync(filter, 10).ToListAsync()).Select(record => (string)record["Key"]!));
+            var hits = await collection.SearchAsync(new float[] { 1, 0 }, 10, new() { Filter = filter }).ToListAsync();
+            Assert.Equal(keys, hits.Select(hit => (string)hit.Record["Key"]!).Order());
+        }
+    }
+
+    [Fact]
+    public async Task EntriesThatAreNumbers_AreComparedWithNumbersOfOtherTypes()
+    {
+        var collection = Store.GetDynamicCollection("numbers", Definition(new VectorStoreDataProperty("N", typeof(int?)),
+            new VectorStoreDataProperty("L", typeof(long?)), new VectorStoreDataProperty("Name", typeof(string)),
+            new VectorStoreVectorProperty("Vector", typeof(float[]), 2)));
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync([new() { ["Key"] = "a", ["N"] = 5, ["L"] = 5L, ["Name"] = "5" }, new() { ["Key"] = "b" }]);
+        object five = 5, big = 5_000_000_000, half = 5.5, text = "5", monday = (DayOfWeek)5;
+        int[] list = [5];
+        List<object> objects = [5L, 5.5];
+        await KeepsAsync(r => (long)r["N"]! == 5, "a");
+        await KeepsAsync(r => (double)r["N"]! > 4.5, "a");
+        await KeepsAsync(r => (long?)r["N"] != 5, "b");
+        await KeepsAsync(r => r["L"] == five, "a");
+        await KeepsAsync(r => r["N"] == r["L"], "a", "b");
+        await KeepsAsync(r => r["N"] == big);
+        await KeepsAsync(r => r["N"] != half, "a", "b");
+        await KeepsAsync(r => r["N"] == monday, "a");
+        await KeepsAsync(r => (DayOfWeek)r["N"]! == DayOfWeek.Friday, "a");
+        await KeepsAsync(r => list.Contains((int)r["N"]!), "a");
+        await KeepsAsync(r => !list.Contains((int)r["N"]!), "b");
+        await KeepsAsync(r => objects.Contains(r["N"]!), "a");
+        await RefusesAsync(r => (int)r["L"]! == 5, "cannot convert 'L', which is Int64, to Int32");
+        await RefusesAsync(r => (string)r["N"]! == "5", "cannot convert 'N', which is Int32, to String");
+        await RefusesAsync(r => r["N"] == text, "cannot compare Int32 with String");
+        await RefusesAsync(r => r["Name"] == five, "cannot compare String with Int32");
+        await RefusesAsync(r => r["Name"]!.Equals("5"), "Equals");
+
+        async Task KeepsAsync(System.Linq.Expressions.Expression<Func<Dictionary<string, object?>, bool>> filter, params string[] keys) =>
+            Assert.Equal(keys, (await collection.GetAsync(filter, 10).ToListAsync()).Select(record => (string)record["Key"]!));
+
+        async Task RefusesAsync(System.Linq.Expressions.Expression<Func<Dictionary<string, object?>, bool>> filter, string message) =>
+            Assert.Contains(message, (await Assert.ThrowsAsync<NotSupportedException>(
+                async () => await collection.GetAsync(filter, 10).ToListAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task DynamicRecords_NeedTheirDefinedEntries()
+    {
+        var collection = Store.GetDynamicCollection("defined", Definition(new VectorStoreDataProperty("Kind", typeof(string)),
+            new VectorStoreDataProperty("Size", typeof(int)), new VectorStoreVectorProperty("Vector", typeof(ReadOnlyMemory<float>), 2)));
+        await collection.EnsureCollectionExistsAsync();
+        var vector = (ReadOnlyMemory<float>)new float[] { 1, 0 };
+        await RefusesAsync(new() { ["Key"] = "a", ["kind"] = "x", ["Size"] = 1, ["Vector"] = vector }, "'kind' is not a property");
+        await RefusesAsync(new() { ["Key"] = "a", ["Vector"] = vector }, "'Size' must not be null");
+        await RefusesAsync(new() { ["Key"] = "a", ["Size"] = null, ["Vector"] = vector }, "'Size' must not be null");
+        await collection.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "a", ["Size"] = 1, ["Vector"] = vector });
+        await RefusesAsync((await collection.GetAsync("a"))!, "'Vector' must not be null");
+        var whole = (await collection.GetAsync("a", new() { IncludeVectors = true }))!;
+        whole["Kind"] = "x";
+        await collection.UpsertAsync(whole);
+        Assert.Single(await collection.SearchAsync(vector, 5).ToListAsync());
+
+        async Task RefusesAsync(Dictionary<string, object?> record, string message)
+        {
+            var thrown = await Assert.ThrowsAsync<ArgumentException>(() => collection.UpsertAsync(record));
+            Assert.Contains(message, thrown.Message, StringComparison.Ordinal);
+            Assert.Contains("the record a", thrown.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void TypesThatAreNotSupported_AreRefused()
     {
@@ -427,6 +595,46 @@ public abstract class StoreConformance : IDisposable
         Assert.Same(Store, Store.GetService(Store.GetType()));
         Assert.StartsWith("metriclearning.", ((VectorStoreMetadata)Store.GetService(typeof(VectorStoreMetadata))!).VectorStoreSystemName,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ACollectionOfOtherRecords_IsRefused()
+    {
+        await Store.GetDynamicCollection("one name", Of("N", 2)).EnsureCollectionExistsAsync();
+        foreach (var other in new[] { Of("New", 2), Of("N", 3) })
+        {
+            var collection = Store.GetDynamicCollection("one name", other);
+            foreach (var call in new Func<Task>[] { () => collection.EnsureCollectionExistsAsync(), () => collection.GetAsync("a"),
+                () => collection.DeleteAsync("a") })
+                Assert.Contains("one name", (await Assert.ThrowsAsync<VectorStoreException>(call)).Message, StringComparison.Ordinal);
+        }
+        await Assert.ThrowsAsync<VectorStoreException>(() => Store.GetCollection<int, Item>("one name").EnsureCollectionExistsAsync());
+
+        static VectorStoreCollectionDefinition Of(string property, int dimensions) => Definition(
+            new VectorStoreDataProperty(property, typeof(int?)), new VectorStoreVectorProperty("Vector", typeof(float[]), dimensions));
+    }
+
+    [Fact]
+    public async Task AnAlias_NamesOnlyACollectionThatExists()
+    {
+        var alias = new CollectionAlias(Store, "gallery");
+        var thrown = await Assert.ThrowsAsync<VectorStoreException>(() => alias.SwitchAsync("nope"));
+        Assert.Contains("'nope'", thrown.Message, StringComparison.Ordinal);
+        Assert.Null(await alias.CurrentAsync());
+    }
+
+    [Fact]
+    public async Task AMigration_LeavesTheKeysAsTheyAre()
+    {
+        var (items, made) = (await FilledAsync(), Store.GetCollection<int, Item>("renamed"));
+        var thrown = await Assert.ThrowsAsync<InvalidOperationException>(() => CollectionMigration.RunAsync(items, made, item => item.Id,
+            (records, _) =>
+            {
+                foreach (var record in records) (record.Id, record.Vector) = (record.Id + 100, query);
+                return Task.CompletedTask;
+            }));
+        Assert.Contains("keys", thrown.Message, StringComparison.Ordinal);
+        Assert.Empty(await made.GetAsync(_ => true, 100).ToListAsync());
     }
 
     /// <summary>A migration that was stopped continues where it stopped. The name changes in one step.</summary>
@@ -497,6 +705,7 @@ public abstract class StoreConformance : IDisposable
     {
         Assert.NotNull(found);
         Assert.Equal((expected.Id, expected.Name, expected.Size, expected.Count), (found.Id, found.Name, found.Size, found.Count));
+        Assert.Equal(expected.Checked, found.Checked);
         Assert.Equal((expected.Price, expected.Sold, expected.Since, expected.Group), (found.Price, found.Sold, found.Since, found.Group));
         Assert.Equal(expected.Since.Offset, found.Since.Offset);
         Assert.Equal(expected.Tags, found.Tags);
