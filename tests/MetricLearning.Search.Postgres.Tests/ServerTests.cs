@@ -94,6 +94,24 @@ public sealed class ServerTests : IDisposable
     }
 
     [Fact]
+    public async Task VectorsThatAreNotOfTheSpace_AreRefused()
+    {
+        using var normal = new PostgresVectorStore(Servers.Connection())
+        {
+            Schema = schema, EmbeddingSpace = new EmbeddingSpace { Dimension = 2, Normalized = true },
+        };
+        await normal.GetCollection<int, Keyed<int>>("keyed").EnsureCollectionExistsAsync();
+        using var unaware = Store();
+        foreach (var store in new[] { normal, unaware })
+        {
+            var keyed = store.GetCollection<int, Keyed<int>>("keyed");
+            await keyed.UpsertAsync(new Keyed<int> { Key = 1, Vector = [0.6f, 0.8f] });
+            var thrown = await Assert.ThrowsAsync<ArgumentException>(() => keyed.UpsertAsync(new Keyed<int> { Key = 2, Vector = [3, 4] }));
+            Assert.Contains("got 5 in the record 2", thrown.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task ATableOfAnotherProgram_IsLeftAlone()
     {
         Servers.Run(Servers.Connection(), $"CREATE TABLE {schema}.items (x integer)");

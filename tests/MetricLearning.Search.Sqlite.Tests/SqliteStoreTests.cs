@@ -91,6 +91,10 @@ public sealed class SqliteStoreTests : StoreConformance
         Assert.Contains("got 5 in the record 2", thrown.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(async () => await keyed.SearchAsync(new float[] { 3, 4 }, 1).ToListAsync());
         Assert.Single(await keyed.SearchAsync(normal.EmbeddingSpace!.Finish([3, 4]), 1).ToListAsync());
+        using var unaware = new SqliteVectorStore(folder.File("space.db"));
+        thrown = await Assert.ThrowsAsync<ArgumentException>(() =>
+            unaware.GetCollection<int, Keyed<int>>("keyed").UpsertAsync(new Keyed<int> { Key = 2, Vector = [3, 4] }));
+        Assert.Contains("got 5 in the record 2", thrown.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,8 +15,9 @@ namespace MetricLearning.Search;
 /// read <c>hnsw.max_scan_tuples</c> rows. Measure the recall with
 /// <see cref="ExactSearch{TKey, TRecord}.MeasureRecallAsync"/>.</para>
 /// <para>Distance functions, keys, vectors and filters are those of <see cref="ExactCollection{TKey, TRecord}"/>. Conversions in filters
-/// must not lose digits. Texts must not have the character U+0000; they are sorted by code points. Vectors have at most 16,000 dimensions.
-/// Their Euclidean norm must be at most 10¹⁸, and for the cosine at least 10⁻¹⁵.</para>
+/// must not lose digits. Texts must not have the character U+0000. Vectors have at most 16,000 dimensions. Their Euclidean norm must be at
+/// most 10¹⁸, and for the cosine at least 10⁻¹⁵. A record is written as a whole, as there: one that was read without its vectors loses
+/// them.</para>
 /// <para>Times are stored as ticks of 100 ns in a column of type bigint. The offset of a <see cref="DateTimeOffset"/> and the kind of a
 /// <see cref="DateTime"/> have their own columns.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
@@ -128,9 +129,10 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     /// <param name="records">The records.</param>
     /// <param name="cancellationToken">Stops the call. Then nothing is written, unless the server has just committed.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
-    /// <exception cref="ArgumentException">A record has no key, or a text that PostgreSQL cannot store. Or a vector has another width, is
-    /// not finite, is all zeros for the cosine, has a Euclidean norm outside of the allowed range, or does not have length 1 although the
-    /// embedding space says normalized.</exception>
+    /// <exception cref="ArgumentException">A record has no key, no input of an embedding generator, an entry that is not defined, no value
+    /// of a property that is not nullable, or a text that PostgreSQL cannot store. Or a vector has another width, is not finite, is all
+    /// zeros for the cosine, has a Euclidean norm outside of the allowed range, or does not have length 1 although the embedding space of
+    /// the program or of the collection says normalized.</exception>
     /// <exception cref="InvalidDataException">An <see cref="ImageEmbedder"/> cannot read the image of a record. The message names the
     /// record.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the server cannot write.</exception>

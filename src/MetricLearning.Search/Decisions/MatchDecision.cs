@@ -46,12 +46,12 @@ public sealed class MatchDecision
     /// <see cref="MatchThreshold"/>.</summary>
     public double NoMatchThreshold => Signed(rule.NoMatch);
 
-    /// <summary>The share of different pairs that <see cref="Decide"/> calls a match, with its interval. It is below the rate that was asked
-    /// for if the two kinds are far apart.</summary>
+    /// <summary>The share of different pairs that <see cref="Decide"/> calls a match, with its interval. It is below the rate that was
+    /// asked for if the two kinds are far apart.</summary>
     public ConfidenceInterval FalseMatchRate { get; }
 
-    /// <summary>The share of same pairs that <see cref="Decide"/> calls no match, with its interval. It is below the rate that was asked for
-    /// if the two kinds are far apart.</summary>
+    /// <summary>The share of same pairs that <see cref="Decide"/> calls no match, with its interval. It is below the rate that was asked
+    /// for if the two kinds are far apart.</summary>
     public ConfidenceInterval FalseNonMatchRate { get; }
 
     /// <summary>Calibrates on labelled pairs.</summary>
@@ -175,9 +175,10 @@ public sealed class MatchDecision
         if (Above(Array.ConvertAll(near, value => -value), falseNonMatchRate) is not { } negative)
             return (null, Lacks("same", falseNonMatchRate, same.Length));
         if (Separation.IsReversed(near, far))
-            throw new ArgumentException($"pairs must be nearer if they are the same, but a different pair is nearer than a same one in "
+            throw new ArgumentException("pairs must be nearer if they are the same, but a different pair is nearer than a same one in "
                 + (1 - Separation.NearerShare(near, far)).ToString("0.#%", CultureInfo.InvariantCulture) + " of all cases: pass "
-                + $"largerIsNearer: {(largerIsNearer ? "false if the scores are distances" : "true if the scores are cosines or dot products")}"
+                + (largerIsNearer ? "largerIsNearer: false if the scores are distances"
+                    : "largerIsNearer: true if the scores are cosines or dot products")
                 + ", and look whether the labels are reversed.", nameof(pairs));
         var (starts, heights) = IsotonicFit.Of(given.Select(pair => (Near(pair), pair.Same)));
         var rule = new AnswerRule(match, Math.BitIncrement(-negative), starts, heights);

@@ -2,8 +2,8 @@ namespace MetricLearning.Search;
 
 /// <summary>An index of vectors in memory by key. It finds the exact nearest vectors, with any filter.</summary>
 /// <remarks>
-/// <para>Exact means: hits are sorted by the float64 scores of the given float32 vectors, and equal scores by key (strings by code points). The
-/// result is bit for bit the same for any number of threads, any processor, and any order in which rows were added, in one call or in
+/// <para>Exact means: hits are sorted by the float64 scores of the given float32 vectors, and equal scores by key (strings by code points).
+/// The result is bit for bit the same for any number of threads, any processor, and any order in which rows were added, in one call or in
 /// many. A filter does not change the scores. Each score is summed in one fixed order: sixteen partial sums, one for each position of a
 /// vector modulo 16.</para>
 /// <para>Each row stores 8-bit integers with a proven error bound next to its float32 vector. A search reads the integers. It then reads

@@ -60,8 +60,8 @@ public sealed class CollectionAlias
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(collection);
         if (!await store.CollectionExistsAsync(collection, cancellationToken).ConfigureAwait(false))
-            throw new VectorStoreException($"The alias '{Name}' cannot name the collection '{collection}', which does not exist; create and "
-                + "fill it first.") { CollectionName = collection };
+            throw new VectorStoreException($"The alias '{Name}' cannot name the collection '{collection}', which does not exist; create "
+                + "and fill it first.") { CollectionName = collection };
         await names.EnsureCollectionExistsAsync(cancellationToken).ConfigureAwait(false);
         await names.UpsertAsync(new Dictionary<string, object?> { [Alias] = Name, [Current] = collection }, cancellationToken)
             .ConfigureAwait(false);

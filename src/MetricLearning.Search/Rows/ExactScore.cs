@@ -27,8 +27,8 @@ internal static unsafe class ExactScore
     }
 
     /// <summary>The same score for known squares of the lengths; only the cosine needs them.</summary>
-    /// <remarks>The cosine is rounded at three places, so it may leave [−1, 1] by a few units of the last digit; it is put back. The root of
-    /// a square is exact in float64, and so equal vectors have a cosine of exactly 1. With the product of two roots they would
+    /// <remarks>The cosine is rounded at several places, so it may leave [−1, 1] by a few units of the last digit; it is put back. The root
+    /// of a square is exact in float64, and so equal vectors have a cosine of exactly 1. With the product of two roots they would
     /// not.</remarks>
     public static double Of(SearchMetric metric, int width, float* query, double querySquare, float* row, double rowSquare) => metric switch
     {

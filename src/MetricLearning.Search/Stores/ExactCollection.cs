@@ -12,8 +12,14 @@ namespace MetricLearning.Search;
 /// long, ulong, <see cref="Guid"/> (the store replaces an empty Guid by a new one). Vectors: <c>ReadOnlyMemory&lt;float&gt;</c>,
 /// <c>float[]</c>, <c>Embedding&lt;float&gt;</c>, or any input of an embedding generator; then only the vector is stored, not the input.
 /// The index kind of a record definition is ignored.</para>
+/// <para>A record is written as a whole. A vector that is null is removed from the store, and so a record that was read without its
+/// vectors loses them when it is written back. Read it with <c>IncludeVectors = true</c> before you change it. If an embedding
+/// generator makes the vectors, set their inputs again, because the store does not keep them.</para>
 /// <para>Filters support <c>==, !=, &lt;, &lt;=, &gt;, &gt;=, &amp;&amp;, ||, !</c>, <c>HasValue</c> and <c>Value</c> of nullable
-/// properties, and <c>Contains</c> and <c>Any</c> of lists. Other operators are refused with an error that names them.</para>
+/// properties, and <c>Contains</c> and <c>Any</c> of lists. Other operators are refused with an error that names them. Values are compared,
+/// also if their static type is object, as that of the entries of a dictionary is. Texts are sorted by code points.</para>
+/// <para>A dictionary may have only entries that the definition names, and needs a value for each property whose type is not
+/// nullable.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>
@@ -115,8 +121,10 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     /// <param name="records">The records.</param>
     /// <param name="cancellationToken">Stops the call before anything is written.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
-    /// <exception cref="ArgumentException">A record has no key, or a text has half of a surrogate pair. Or a vector has another width, is
-    /// not finite, is all zeros for the cosine, or does not have length 1 although the embedding space says normalized.</exception>
+    /// <exception cref="ArgumentException">A record has no key, no input of an embedding generator, an entry that is not defined, or no
+    /// value of a property that is not nullable; or a text has half of a surrogate pair. Or a vector has another width, is not finite, is
+    /// all zeros for the cosine, or does not have length 1 although the embedding space of the program or of the collection says
+    /// normalized.</exception>
     /// <exception cref="InvalidDataException">An <see cref="ImageEmbedder"/> cannot read the image of a record. The message names the
     /// record.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the store cannot write.</exception>

@@ -97,13 +97,13 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     public void CheckSchema(string stored, string name)
     {
         if (stored != Schema)
-            throw new VectorStoreException($"The collection '{name}' holds records of [{stored}], and this program's are [{Schema}]; use the "
-                + "record type that wrote it, or another name.") { CollectionName = name };
+            throw new VectorStoreException($"The collection '{name}' holds records of [{stored}], and this program's are [{Schema}]; use "
+                + "the record type that wrote it, or another name.") { CollectionName = name };
     }
 
     /// <summary>Divides records into their parts. A key that the store makes is written to the record.</summary>
-    /// <exception cref="ArgumentException">A record is null, has no key or no value of which a vector is made, a text has half of a surrogate
-    /// pair, or a dictionary has an entry that is not defined, or lacks one that must not be null.</exception>
+    /// <exception cref="ArgumentException">A record is null, has no key or no value of which a vector is made, a text has half of a
+    /// surrogate pair, or a dictionary has an entry that is not defined, or lacks one that must not be null.</exception>
     public async Task<List<StoredRecord<TKey, TRecord>>> TakeApartAsync(IReadOnlyList<TRecord> records, CancellationToken cancellationToken)
     {
         foreach (var record in records)
@@ -160,8 +160,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         if (known is not { Normalized: true } || (known.Dimension ?? width) != width || given.Length != width) return;
         if (EmbeddingSpace.LengthOf(given) is var length && Math.Abs(length - 1) > tolerance)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"{name} must have length 1, because the embedding space says normalized, got {length:G6} in {which}. EmbeddingSpace.Finish ")
-                + "makes such vectors of what a network gives.", name);
+                $"{name} must have length 1, because the embedding space says normalized, got {length:G6} in {which}. ")
+                + "EmbeddingSpace.Finish makes such vectors of what a network gives.", name);
     }
 
     /// <summary>Copies a record's values, without vectors.</summary>
@@ -200,13 +200,15 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         if (record is not Dictionary<string, object?> entries) return;
         foreach (var name in entries.Keys)
             if (Named(name) is null)
-                throw new ArgumentException($"'{name}' is not a property of the collection, got it in the record {Text(key)}. The definition "
-                    + $"has {string.Join(", ", model.Properties.Select(property => $"'{property.ModelName}'"))}.", nameof(record));
+                throw new ArgumentException($"'{name}' is not a property of the collection, got it in the record {Text(key)}. The "
+                    + $"definition has {string.Join(", ", model.Properties.Select(property => $"'{property.ModelName}'"))}.", nameof(record));
         foreach (var property in model.Properties)
-            if (property.Type.IsValueType && Nullable.GetUnderlyingType(property.Type) is null && entries.GetValueOrDefault(property.ModelName)
-                is null)
-                throw new ArgumentException($"'{property.ModelName}' must not be null, because its type is {property.Type.Name}, got none in "
-                    + $"the record {Text(key)}. Set it, or define it as nullable.", nameof(record));
+            if (property.Type.IsValueType && Nullable.GetUnderlyingType(property.Type) is null
+                && entries.GetValueOrDefault(property.ModelName) is null)
+                throw new ArgumentException($"'{property.ModelName}' must not be null, because its type is not nullable, got none in the "
+                    + $"record {Text(key)}. Set it, or define it as nullable."
+                    + (property is VectorPropertyModel ? " A record that was read has its vectors only with IncludeVectors = true." : ""),
+                    nameof(record));
     }
 
     private static string Text(object? key) => UnicodeText.Shown(Convert.ToString(key, CultureInfo.InvariantCulture) ?? "");
@@ -235,9 +237,9 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         object?[] given = [.. records.Select(property.GetValueAsObject)];
         if (RecordModelBuilder.IsVector(property.Type)) return [.. given.Select(VectorOf)];
         if (Array.IndexOf(given, null) is >= 0 and var missing)
-            throw new ArgumentException($"'{property.ModelName}' must not be null, because its vector is made of it, got null in the record "
-                + $"{Text(Key.GetValueAsObject(records[missing]))}. The store keeps only the vector: set '{property.ModelName}' again before you write a "
-                + "record that you have read.", property.ModelName);
+            throw new ArgumentException($"'{property.ModelName}' must not be null, because its vector is made of it, got null in the "
+                + $"record {Text(Key.GetValueAsObject(records[missing]))}. The store keeps only the vector: set '{property.ModelName}' again "
+                + "before you write a record that you have read.", property.ModelName);
         var embeddings = await GenerateAsync().ConfigureAwait(false);
         if (embeddings.Count != records.Count)
             throw new InvalidOperationException($"The embedding generator of '{property.ModelName}' gave {embeddings.Count} embeddings for "

@@ -333,12 +333,13 @@ public abstract class StoreConformance : IDisposable
     public async Task ARowFindsItself_WithACosineOfExactlyOne(string distance, double itself)
     {
         var random = new Random(1);
-        float[][] rows = [.. Enumerable.Range(0, 200).Select(_ => Enumerable.Range(0, 4).Select(_ => random.NextSingle() - 0.5f).ToArray())];
+        var rows = Array.ConvertAll(new float[200][], _ => Array.ConvertAll(new float[4], _ => random.NextSingle() - 0.5f));
         var collection = Store.GetDynamicCollection("cosines", Definition(
             new VectorStoreVectorProperty("Vector", typeof(float[]), 4) { DistanceFunction = distance }));
         await collection.EnsureCollectionExistsAsync();
         await collection.UpsertAsync(rows.Select((row, i) => new Dictionary<string, object?> { ["Key"] = $"{i}", ["Vector"] = row }));
-        ReadOnlyMemory<float>[] queries = [.. rows.SelectMany(row => new ReadOnlyMemory<float>[] { row, Array.ConvertAll(row, x => -3 * x) })];
+        ReadOnlyMemory<float>[] queries =
+            [.. rows.SelectMany(row => new ReadOnlyMemory<float>[] { row, Array.ConvertAll(row, x => -3 * x) })];
         var found = await ((IVectorBatchSearch<Dictionary<string, object?>>)collection).SearchBatchAsync(queries, 200);
         var (low, high) = itself == 1 ? (-1.0, 1.0) : (0.0, 2.0);
         for (var i = 0; i < rows.Length; i++)
@@ -457,10 +458,9 @@ public abstract class StoreConformance : IDisposable
             Assert.Equal(keys, (await collection.GetAsync(filter, 10).ToListAsync()).Select(record => (string)record["Key"]!));
     }
 
-    /// <summary>A value of each type that a property may have, and a smaller one that it may have too. Lists are compared by their
-    /// elements.</summary>
     public static TheoryData<string> ScalarTypes => [.. Scalars.Keys.Select(type => type.Name)];
 
+    /// <summary>Two values of each type that a property may have, except for lists, which are compared by their elements.</summary>
     private static Dictionary<Type, (object Less, object More)> Scalars { get; } = new()
     {
         [typeof(string)] = ("a", "b"), [typeof(bool)] = (false, true), [typeof(byte)] = ((byte)1, (byte)2),
