@@ -10,31 +10,41 @@ internal static class Evaluation
     {
         Outputs.Check(settings.Json, settings.Csv, settings.Html);
         var reader = new FeatureReader { Names = settings.Names };
-        using var run = Run.Of(settings, reader, settings.File, cancellationToken);
-        using var other = settings.Compare is null ? null : Run.Of(settings, reader, settings.Compare, cancellationToken);
+        var (name, otherName) = NamesOf(settings);
+        using var run = Run.Of(settings, name, reader, settings.File, cancellationToken);
+        using var other = settings.Compare is null ? null : Run.Of(settings, otherName, reader, settings.Compare, cancellationToken);
+        Run[] runs = other is null ? [run] : [run, other];
         if (other is not null) CheckSameImages(run, other);
         if (run.Report.ValidQueries == 0) throw new UserErrorException(NoMatches(run));
         var ids = run.Query.Set.Identities;
         var sure = other is null ? Comparison.Table(run.PerQuery, ids, cancellationToken)
             : Comparison.Table((run.Name, run.PerQuery), (other.Name, other.PerQuery), ids, cancellationToken);
-        var pairs = settings.CameraPairs ? run.ByCameraPair(cancellationToken) : null;
-        var verification = settings.Verification ? run.Verify(cancellationToken) : null;
 
-        Ui.Line(run.Report.ToString());
-        if (other is not null) Ui.Line($"{other.Name}:\n{other.Report}");
+        foreach (var each in runs) Ui.Line($"{Label(each)}{each.Report}");
         Ui.Table(sure);
         Ui.Line(other is null ? Comparison.NoteOfOne : Comparison.Note);
-        if (pairs is not null) Ui.Line($"\n{pairs}");
-        if (verification is not null) Ui.Line($"\n{verification}");
+        foreach (var each in runs)
+            foreach (var more in new object?[] { each.CameraPairs, each.Verification })
+                if (more is not null) Ui.Line($"\n{Label(each)}{more}");
 
-        if (settings.Json is { } json) Figures.Write(json, Json(run, other, verification, cancellationToken));
+        if (settings.Json is { } json) Figures.Write(json, Json(run, other, cancellationToken));
         if (settings.Csv is { } csv) PerQueryTable.Write(csv, run, other);
         if (settings.Html is { } html)
         {
-            HtmlReport.Write(html.FullName, Page.Of(settings, run, other, sure, pairs, verification, cancellationToken));
+            HtmlReport.Write(html.FullName, Page.Of(settings, runs, sure, cancellationToken));
             Ui.Line($"\nReport: {html.FullName}");
         }
         return 0;
+
+        string Label(Run each) => runs.Length == 1 ? "" : $"{each.Name}:\n";
+    }
+
+    /// <summary>The names of the models: those of their files, or the whole paths if the files have one name.</summary>
+    private static (string First, string Second) NamesOf(EvaluationSettings settings)
+    {
+        var (first, second) = (settings.File ?? settings.Query!.Features, settings.Compare ?? "");
+        var (name, other) = (Path.GetFileNameWithoutExtension(first), Path.GetFileNameWithoutExtension(second));
+        return name == other ? (first, second) : (name, other);
     }
 
     /// <summary>Explains why there are no figures. Another protocol helps only if the protocol removed the matches.</summary>
@@ -44,30 +54,13 @@ internal static class Evaluation
         : $"{run.Report.Explanation} If cameras do not matter: --protocol none.";
 
     /// <summary>The figures of the first run with their settings, and those of the second run.</summary>
-    private static JsonObject Json(Run run, Run? other, VerificationReport? verification, CancellationToken cancellationToken)
+    private static JsonObject Json(Run run, Run? other, CancellationToken cancellationToken)
     {
-        var json = Describe(run);
-        json["intervals"] = new JsonObject
-        {
-            ["mAP"] = OverIdentities(q => q.AveragePrecision),
-            ["rank1"] = OverIdentities(q => q.FirstMatch <= 1 ? 1 : 0),
-        };
-        if (verification is not null)
-            json["verification"] = new JsonObject
-            {
-                ["areaUnderCurve"] = Figures.Number(verification.AreaUnderCurve),
-                ["equalErrorRate"] = Figures.Number(verification.EqualErrorRate),
-                ["operatingPoints"] = new JsonArray([.. verification.OperatingPoints.Select(point => new JsonObject
-                {
-                    ["falseMatchRate"] = point.Target,
-                    ["threshold"] = Figures.Number(point.Threshold),
-                    ["truePositiveRate"] = Figures.Number(point.TruePositiveRate),
-                })]),
-            };
+        var json = Describe(run, cancellationToken);
         if (other is not null)
         {
-            json["other"] = Describe(other);
-            var test = PairedTest.Compare(Precisions(run), Precisions(other), run.Query.Set.Identities,
+            json["other"] = Describe(other, cancellationToken);
+            var test = PairedTest.Compare(run.PerQuery.AveragePrecision, other.PerQuery.AveragePrecision, run.Query.Set.Identities,
                 cancellationToken: cancellationToken);
             json["differenceOfMAP"] = new JsonObject
             {
@@ -79,12 +72,9 @@ internal static class Evaluation
             };
         }
         return json;
-
-        JsonObject OverIdentities(Func<QueryResult, double> figure) =>
-            Interval(new Bootstrap().OverIdentities(run.Report, figure, run.Query.Set.Identities, cancellationToken));
     }
 
-    private static JsonObject Describe(Run run)
+    private static JsonObject Describe(Run run, CancellationToken cancellationToken)
     {
         var report = run.Report;
         var json = Figures.Of(report).ToJson();
@@ -101,7 +91,27 @@ internal static class Evaluation
         json["mAPAtR"] = Figures.Number(report.MeanAveragePrecisionAtR);
         json["mrr"] = Figures.Number(report.MeanReciprocalRank);
         json["cmc"] = new JsonArray([.. report.Cmc.Select(Figures.Number)]);
+        json["intervals"] = new JsonObject
+        {
+            ["mAP"] = OverIdentities(run.PerQuery.AveragePrecision),
+            ["rank1"] = OverIdentities(run.PerQuery.Rank1),
+        };
+        if (run.Verification is { } verification)
+            json["verification"] = new JsonObject
+            {
+                ["areaUnderCurve"] = Figures.Number(verification.AreaUnderCurve),
+                ["equalErrorRate"] = Figures.Number(verification.EqualErrorRate),
+                ["operatingPoints"] = new JsonArray([.. verification.OperatingPoints.Select(point => new JsonObject
+                {
+                    ["falseMatchRate"] = point.Target,
+                    ["threshold"] = Figures.Number(point.Threshold),
+                    ["truePositiveRate"] = Figures.Number(point.TruePositiveRate),
+                })]),
+            };
         return json;
+
+        JsonObject OverIdentities(IReadOnlyList<double> values) =>
+            Interval(new Bootstrap().OverIdentities(values, run.Query.Set.Identities, cancellationToken));
     }
 
     private static JsonObject Interval(ConfidenceInterval interval) => new()
@@ -112,8 +122,6 @@ internal static class Evaluation
         ["confidence"] = interval.Confidence,
     };
 
-    private static double[] Precisions(Run run) => [.. run.Report.PerQuery.Select(query => query.AveragePrecision)];
-
     /// <summary>Checks that two runs have the same queries in the same order, and the same gallery in any order.</summary>
     private static void CheckSameImages(Run run, Run other)
     {
@@ -123,9 +131,8 @@ internal static class Evaluation
         for (var q = 0; q < a.Count; q++)
             if (a.Identities[q] != b.Identities[q] || a.Cameras?[q] != b.Cameras?[q])
                 throw new UserErrorException(string.Create(CultureInfo.InvariantCulture,
-                    $"Two runs are compared query by query, but query {q} is identity "
-                    + $"{a.Identities[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Identities[q]}, camera {b.Cameras?[q]} "
-                        + $"in {other.Name}."));
+                    $"Two runs are compared query by query, but query {q} is {run.Query.Describe(q)} in {run.Name}, and "
+                    + $"{other.Query.Describe(q)} in {other.Name}."));
         var (shown, others) = (run.Gallery.Set, other.Gallery.Set);
         if (shown.Count != others.Count || !Sorted(shown).SequenceEqual(Sorted(others))) throw new UserErrorException(
             $"Two runs are compared on one gallery, but the {shown.Count} gallery images of {run.Name} and the {others.Count} of "

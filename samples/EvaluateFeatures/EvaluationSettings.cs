@@ -17,10 +17,13 @@ internal sealed record EvaluationSettings
     public string? Compare { get; init; }
     public required Distance Distance { get; init; }
 
-    /// <summary>Null for the default: Market-1501's, or self-retrieval if there is only one set.</summary>
+    /// <summary>Null for the library's default, which depends on whether there are cameras.</summary>
     public RetrievalProtocol? Protocol { get; init; }
     public TiePolicy Ties { get; init; }
     public Reranker? Reranking { get; init; }
+
+    /// <summary>Whether features are scaled to length 1 before they are re-ranked.</summary>
+    public bool Normalizes { get; init; }
     public long MemoryBudget { get; init; } = 256L << 20;
     public bool CameraPairs { get; init; }
     public bool Verification { get; init; }

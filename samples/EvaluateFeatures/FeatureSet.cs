@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace EvaluateFeatures;
@@ -20,6 +21,21 @@ internal sealed record FeatureSet(EmbeddingSet Set, IReadOnlyList<string>? Files
         using (NewDisposeScope())
             return this with { Set = new EmbeddingSet(Set.Features.to(type), Set.Identities, Set.Cameras) { Space = Set.Space } };
     }
+
+    /// <summary>Returns the set with rows of length 1, and disposes this set.</summary>
+    public FeatureSet Normalized()
+    {
+        using (this)
+        using (NewDisposeScope())
+            return this with
+            {
+                Set = new EmbeddingSet(Similarity.Normalize(Set.Features), Set.Identities, Set.Cameras) { Space = Set.Space },
+            };
+    }
+
+    /// <summary>Identity and camera of a row, for messages and captions.</summary>
+    public string Describe(int row) => string.Create(CultureInfo.InvariantCulture,
+        $"identity {Set.Identities[row]}, {(Set.Cameras is { } cameras ? $"camera {cameras[row]}" : "no camera")}");
 
     public void Dispose() => Set.Dispose();
 }

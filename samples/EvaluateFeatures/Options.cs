@@ -6,6 +6,8 @@ namespace EvaluateFeatures;
 /// <summary>The command line.</summary>
 internal static class Options
 {
+    private const string Cosine = "cosine", FastReId = "fastreid";
+
     public static RootCommand Command()
     {
         var command = new RootCommand("""
@@ -33,20 +35,21 @@ internal static class Options
         };
         names.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: var text }] && Fault(text) is { } fault) result.AddError(fault);
+            if (result.Tokens is [{ Value: var text }] && NamesFault(text) is { } fault) result.AddError(fault);
         });
         var compare = File("--compare", "A second model's features of the same queries, compared with the first's by paired tests");
-        var distance = Choice("--distance", "The distance that ranks the gallery", "cosine", "euclidean", "dot");
+        var distance = Choice("--distance", "The distance that ranks the gallery", Cosine, "euclidean", "dot");
         var protocol = new Option<string?>("--protocol")
         {
             Description =
-                "Which gallery images are ignored for a query. Default: market1501 (its identity in its camera, and junk); self for one "
-                + "set",
+                "Which gallery images are ignored for a query. Default: market1501 (its identity in its camera, and junk); without "
+                + "cameras none, or self for one set",
         };
         protocol.AcceptOnlyFromAmong("market1501", "veri", "cuhk03", "self", "none", "other-cameras");
         var ties = Choice("--ties", "The order of images at equal distances", "index", "optimistic", "pessimistic", "expected");
         var rerank = new Option<string?>("--rerank") { Description = "k-reciprocal re-ranking: 20,6,0.3", HelpName = "K1,K2,LAMBDA" };
-        var dialect = Choice("--rerank-dialect", "The implementation that re-ranking follows", "torchreid", "zhong", "fastreid");
+        var dialect = Choice("--rerank-dialect", "The implementation that re-ranking follows", "torchreid", "zhong",
+            FastReId);
         var multiQuery = new Option<string?>("--multi-query")
         {
             Description =
@@ -83,8 +86,7 @@ internal static class Options
 
         rerank.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: var text }] && Numbers(text) is null) result.AddError(
-                "--rerank takes k1,k2,lambda, such as 20,6,0.3.");
+            if (result.Tokens is [{ Value: var text }] && RerankFault(text) is { } fault) result.AddError(fault);
         });
         command.Validators.Add(result =>
         {
@@ -129,8 +131,9 @@ internal static class Options
                 "optimistic" => TiePolicy.Optimistic, "pessimistic" => TiePolicy.Pessimistic, "expected" => TiePolicy.Expected, _ =>
                     TiePolicy.ByIndex,
             },
-            Reranking = result.GetValue(rerank) is { } k ? RerankerOf(Numbers(k)!.Value, result.GetRequiredValue(dialect),
+            Reranking = result.GetValue(rerank) is { } k ? RerankerOf(k, result.GetRequiredValue(dialect),
                 result.GetRequiredValue(distance)) : null,
+            Normalizes = result.GetRequiredValue(dialect) == FastReId && result.GetRequiredValue(distance) == Cosine,
             MemoryBudget = (long)result.GetValue(memory) << 20,
             CameraPairs = result.GetValue(pairs),
             Verification = result.GetValue(verification),
@@ -156,16 +159,18 @@ internal static class Options
     };
 
     /// <summary>Says what is wrong with the names of arrays; null if they are valid.</summary>
-    private static string? Fault(string text)
+    private static string? NamesFault(string text) => FaultOf("--names", () => NamesOf(text));
+
+    private static string? FaultOf(string option, Action read)
     {
         try
         {
-            NamesOf(text);
+            read();
             return null;
         }
         catch (ArgumentException e)
         {
-            return $"--names: {App.MessageOf(e)}";
+            return $"{option}: {App.MessageOf(e)}";
         }
     }
 
@@ -182,21 +187,25 @@ internal static class Options
     };
 
     /// <summary>The distance for re-ranking: torchreid's engine re-ranks squared Euclidean or cosine distances.</summary>
-    private static KReciprocalReranker RerankerOf((int K1, int K2, double Lambda) numbers, string dialect, string distance) =>
+    private static KReciprocalReranker RerankerOf(string numbers, string dialect, string distance) =>
         distance == "dot" ? throw new UserErrorException("--rerank takes --distance euclidean or cosine.")
-        : new KReciprocalReranker(numbers.K1, numbers.K2, numbers.Lambda)
+        : RerankerOf(numbers) with
         {
             Dialect = dialect switch
             {
-                "zhong" => KReciprocalDialect.Zhong, "fastreid" => KReciprocalDialect.FastReId, _ => KReciprocalDialect.TorchReId,
+                "zhong" => KReciprocalDialect.Zhong, FastReId => KReciprocalDialect.FastReId, _ => KReciprocalDialect.TorchReId,
             },
-            Distance = distance == "cosine" ? Distance.Cosine : Distance.EuclideanSquared,
+            Distance = distance == Cosine ? Distance.Cosine : Distance.EuclideanSquared,
         };
 
-    private static (int K1, int K2, double Lambda)? Numbers(string text) =>
-        text.Split(',') is [var k1, var k2, var lambda]
-            && int.TryParse(k1, NumberStyles.None, CultureInfo.InvariantCulture, out var first) && first >= 1
-            && int.TryParse(k2, NumberStyles.None, CultureInfo.InvariantCulture, out var second) && second >= 1
-            && double.TryParse(lambda, NumberStyles.Float, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1
-            ? (first, second, share) : null;
+    private static KReciprocalReranker RerankerOf(string numbers) =>
+        numbers.Split(',') is [var k1, var k2, var lambda]
+            && int.TryParse(k1, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var first)
+            && int.TryParse(k2, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var second)
+            && double.TryParse(lambda, NumberStyles.Float, CultureInfo.InvariantCulture, out var share)
+            ? new KReciprocalReranker(first, second, share)
+            : throw new ArgumentException("it takes k1,k2,lambda, such as 20,6,0.3.");
+
+    /// <summary>Says what is wrong with the numbers of re-ranking; null if they are valid.</summary>
+    private static string? RerankFault(string text) => FaultOf("--rerank", () => RerankerOf(text));
 }

@@ -7,29 +7,33 @@ internal static class Page
 {
     private const int ShownQueries = 12, ShownPictures = 10;
 
-    public static ReportData Of(EvaluationSettings settings, Run run, Run? other, IReadOnlyList<string[]> sure, CameraPairReport? pairs,
-        VerificationReport? verification, CancellationToken cancellationToken)
+    /// <param name="settings">What was evaluated.</param>
+    /// <param name="runs">One model, or two models on the same images.</param>
+    /// <param name="sure">The table of intervals.</param>
+    /// <param name="cancellationToken">Cancels the work.</param>
+    public static ReportData Of(EvaluationSettings settings, IReadOnlyList<Run> runs, IReadOnlyList<string[]> sure,
+        CancellationToken cancellationToken)
     {
+        var run = runs[0];
         var rows = SomeQueries(run);
         var report = run.Report;
         return new ReportData
         {
-            Title = other is null ? run.Name : $"{run.Name} and {other.Name}",
+            Title = string.Join(" and ", runs.Select(each => each.Name)),
             Lead = string.Create(CultureInfo.InvariantCulture,
                 $"{report.ValidQueries:N0} of {report.PerQuery.Count:N0} queries against {report.GalleryCount:N0} "
                 + $"gallery images, {report.Distance} distance. {report.Explanation}"),
             Rules = $"Protocol: {report.Protocol}.",
-            Snapshots = [.. new[] { run, other }.OfType<Run>().Select(each => SnapshotOf(settings, each, rows, cancellationToken))],
+            Snapshots = [.. runs.Select(each => SnapshotOf(settings, each, rows, cancellationToken))],
             Comparison = sure,
-            ComparisonNote = other is null ? Comparison.NoteOfOne : Comparison.Note,
-            Tables =
-            [
-                ("Figures over valid and over all queries", Figures(report),
-                    "A query without a match left is not valid; over all queries it counts as one that found nothing."),
-                .. pairs is null ? []
-                    : new[] { ("Pairs of cameras", PairRows(pairs),
-                    "Rank-1. Rows are cameras of the query, columns are cameras of the gallery; – if no query has a match.") },
-                .. verification is null ? [] : new[] { ("Verification", PairRows(verification), VerificationNote(verification)) },
+            ComparisonNote = runs.Count == 1 ? Comparison.NoteOfOne : Comparison.Note,
+            Tables = [.. TablesOf("Figures over valid and over all queries", each => Figures(each.Report),
+                    _ => "A query without a match left is not valid; over all queries it counts as one that found nothing."),
+                .. TablesOf("Pairs of cameras", each => each.CameraPairs is { } pairs ? PairRows(pairs) : null,
+                    _ => "Rank-1, and the number of queries with a match. Rows are cameras of the query, columns are cameras of the "
+                        + "gallery; – if no query has a match."),
+                .. TablesOf("Verification", each => each.Verification is { } pairs ? PairRows(pairs) : null,
+                    each => VerificationNote(each.Verification!)),
             ],
             DataStatistics = [["", "images", "identities", "cameras"], Statistics("query", run.Query.Set),
                 Statistics("gallery", run.Gallery.Set)],
@@ -39,6 +43,14 @@ internal static class Page
                 ("re-ranking", settings.Reranking?.ToString() ?? "none"), ("multi-query", settings.MultiQuery?.ToString() ?? "no"),
             ],
         };
+
+        // A table of each model that has one. With two models the heading says whose it is.
+        IEnumerable<(string Heading, IReadOnlyList<string[]> Rows, string Note)> TablesOf(string heading,
+            Func<Run, IReadOnlyList<string[]>?> rowsOf, Func<Run, string> note) =>
+            from each in runs
+            let table = rowsOf(each)
+            where table is not null
+            select (runs.Count == 1 ? heading : $"{heading}: {each.Name}", table, note(each));
     }
 
     private static Snapshot SnapshotOf(EvaluationSettings settings, Run run, IReadOnlyList<int> queries,
@@ -75,7 +87,8 @@ internal static class Page
     [
         ["%", .. pairs.GalleryCameras.Select(camera => $"{camera}")],
         .. pairs.QueryCameras.Select(row => (string[])[$"camera {row}", .. pairs.GalleryCameras.Select(column =>
-            pairs[row, column] is { ValidQueries: > 0 } report ? Ui.Percent(report.RankAt(1)) : "–")]),
+            pairs[row, column] is { ValidQueries: > 0 } report
+                ? $"{Ui.Percent(report.RankAt(1))} ({report.ValidQueries})" : "–")]),
     ];
 
     private static IReadOnlyList<string[]> PairRows(VerificationReport verification) =>
@@ -115,7 +128,7 @@ internal static class Page
         {
             var name = set.Files?[row] ?? throw new UserErrorException(
                 "--images needs the images' names in the file (query_files, gallery_files, or paths).");
-            return new Thumbnail(files.Find(name), $"{name}: identity {set.Set.Identities[row]}, camera {set.Set.Cameras?[row]}");
+            return new Thumbnail(files.Find(name), $"{name}: {set.Describe(row)}");
         }
     }
 

@@ -5,18 +5,38 @@ namespace EvaluateFeatures;
 /// <summary>One model's features and their evaluation.</summary>
 internal sealed class Run : IDisposable
 {
-    private Run(string name, FeatureSet query, FeatureSet? gallery, RetrievalEvaluator evaluator, CancellationToken cancellationToken)
+    private Run(string name, FeatureSet query, FeatureSet? gallery, EvaluationSettings settings, CancellationToken cancellationToken)
     {
-        (Name, Query, OwnGallery, Evaluator) = (name, query, gallery, evaluator);
+        (Name, Query, OwnGallery) = (name, query, gallery);
+        var evaluator = new RetrievalEvaluator
+        {
+            Distance = settings.Distance,
+            Protocol = settings.Protocol,
+            Ties = settings.Ties,
+            Reranking = settings.Reranking,
+            MemoryBudget = settings.MemoryBudget,
+        };
         Report = gallery is null ? evaluator.Evaluate(query.Set, cancellationToken: cancellationToken)
             : evaluator.Evaluate(query.Set, gallery.Set, cancellationToken: cancellationToken);
+        Evaluator = evaluator with { Protocol = Report.Protocol };
+        if (settings.CameraPairs)
+            CameraPairs = Evaluator.EvaluateByCameraPair(Query.Set, Gallery.Set, cancellationToken: cancellationToken);
+        if (settings.Verification) Verification = Verify(cancellationToken);
     }
 
     public string Name { get; }
     public FeatureSet Query { get; }
     public FeatureSet Gallery => OwnGallery ?? Query;
+
+    /// <summary>The evaluator with the protocol of the report.</summary>
     public RetrievalEvaluator Evaluator { get; }
     public RetrievalReport Report { get; }
+
+    /// <summary>Null if it was not asked for.</summary>
+    public CameraPairReport? CameraPairs { get; }
+
+    /// <summary>Null if it was not asked for.</summary>
+    public VerificationReport? Verification { get; }
     public Figures Figures => Figures.Of(Report);
     public QueryFigures PerQuery => QueryFigures.Of(Report);
 
@@ -25,10 +45,11 @@ internal sealed class Run : IDisposable
 
     /// <summary>Reads the features of a file, or of the files that the settings name, and evaluates them by the settings.</summary>
     /// <param name="settings">What is evaluated and how.</param>
+    /// <param name="name">The name of the model.</param>
     /// <param name="reader">Reads all files, so that a person's name gets the same number in all of them.</param>
     /// <param name="file">The file; null for the files that the settings name.</param>
     /// <param name="cancellationToken">Cancels the evaluation.</param>
-    public static Run Of(EvaluationSettings settings, FeatureReader reader, string? file, CancellationToken cancellationToken)
+    public static Run Of(EvaluationSettings settings, string name, FeatureReader reader, string? file, CancellationToken cancellationToken)
     {
         var (query, gallery) = file is not null ? Both(settings, reader, file)
             : (Part("query", settings.Query!), Part("gallery", settings.Gallery!));
@@ -43,19 +64,9 @@ internal sealed class Run : IDisposable
                 query.Dispose();
                 query = pooled;
             }
-            var protocol = settings.Protocol ?? (gallery is null ? RetrievalProtocol.SelfRetrieval : RetrievalProtocol.Market1501);
-            if (gallery is null) protocol = protocol with { RemovesSelf = true };
-            if (protocol.Cameras != CameraFilter.None && (query.Set.Cameras is null || (gallery ?? query).Set.Cameras is null))
-                throw new UserErrorException(
-                    $"The protocol {protocol.Name} compares cameras, but there are none. Give them, or take --protocol none.");
-            return new Run(Path.GetFileNameWithoutExtension(file ?? settings.Query!.Features), query, gallery, new RetrievalEvaluator
-            {
-                Distance = settings.Distance,
-                Protocol = protocol,
-                Ties = settings.Ties,
-                Reranking = settings.Reranking,
-                MemoryBudget = settings.MemoryBudget,
-            }, cancellationToken);
+            if (settings.Normalizes) (query, gallery) = (query.Normalized(), gallery?.Normalized());
+            CheckCameras(settings, query, gallery);
+            return new Run(name, query, gallery, settings, cancellationToken);
         }
         catch
         {
@@ -64,12 +75,32 @@ internal sealed class Run : IDisposable
             throw;
         }
 
-        FeatureSet Part(string name, SetFiles from) => FeatureSet.Of(reader.ReadPart(name, from.Features, from.Ids, from.Cameras));
+        FeatureSet Part(string part, SetFiles from) => FeatureSet.Of(reader.ReadPart(part, from.Features, from.Ids, from.Cameras));
     }
 
     /// <summary>Whether the gallery has the identity of at least one query, before the protocol removes anything.</summary>
     public bool HasMatches => OwnGallery is { } gallery ? gallery.Set.Identities.Intersect(Query.Set.Identities).Any()
         : Query.Set.Identities.Distinct().Count() < Query.Set.Count;
+
+    /// <summary>Checks that the cameras are there that the settings need.</summary>
+    private static void CheckCameras(EvaluationSettings settings, FeatureSet query, FeatureSet? gallery)
+    {
+        if (settings.CameraPairs && gallery is null) throw new UserErrorException(
+            "--camera-pairs needs queries and a gallery, but the file has one set.");
+        var without = (query.Set.Cameras is null, (gallery ?? query).Set.Cameras is null) switch
+        {
+            (true, true) => gallery is null ? "the file has" : "queries and gallery have",
+            (true, false) => "the queries have",
+            (false, true) => "the gallery has",
+            _ => null,
+        };
+        if (without is null) return;
+        if (settings.CameraPairs) throw new UserErrorException($"--camera-pairs needs cameras, but {without} none.");
+        if (settings.Protocol is { } protocol ? protocol.Cameras != CameraFilter.None
+            : query.Set.Cameras is not null || gallery?.Set.Cameras is not null)
+            throw new UserErrorException($"The protocol {(settings.Protocol ?? RetrievalProtocol.Market1501).Name} compares cameras, but "
+                + $"{without} none. Give them, or take --protocol {(gallery is null ? "self" : "none")}.");
+    }
 
     /// <summary>Reads queries and gallery from one file. If the file has only one set, the gallery is null.</summary>
     private static (FeatureSet Query, FeatureSet? Gallery) Both(EvaluationSettings settings, FeatureReader reader, string file)
@@ -110,10 +141,7 @@ internal sealed class Run : IDisposable
         return (query.To(type), gallery?.To(type));
     }
 
-    public CameraPairReport ByCameraPair(CancellationToken cancellationToken) =>
-        Evaluator.EvaluateByCameraPair(Query.Set, Gallery.Set, cancellationToken: cancellationToken);
-
-    public VerificationReport Verify(CancellationToken cancellationToken)
+    private VerificationReport Verify(CancellationToken cancellationToken)
     {
         var evaluator = new VerificationEvaluator { Distance = Evaluator.Distance, Protocol = Evaluator.Protocol,
             MemoryBudget = Evaluator.MemoryBudget };

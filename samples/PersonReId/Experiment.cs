@@ -5,17 +5,28 @@ internal static class Experiment
 {
     /// <summary>Runs a training, or the rest of one that was stopped.</summary>
     /// <param name="settings">The recipe, and the folder of the run.</param>
-    /// <param name="dataset">Reads the dataset. It is not called if the run is finished.</param>
+    /// <param name="source">The dataset.</param>
+    /// <param name="prepare">Makes the dataset if it may be missing. It is not called if the run is finished.</param>
     /// <param name="cancellationToken">Stops the run. The program prints how to continue it.</param>
     /// <returns>Whether there was something to do.</returns>
-    public static bool Run(TrainingSettings settings, Func<DataSource> dataset, CancellationToken cancellationToken)
+    public static bool Run(TrainingSettings settings, DataSource source, Action? prepare, CancellationToken cancellationToken)
     {
         Outputs.Check(settings.Output);
         var folder = settings.Folder;
-        if (!folder.Allows(settings.Start)) return false;
-        var source = dataset();
+        folder.Check(settings.Start);
+        if (settings.Start == RunStart.Resume)
+        {
+            RunRecord.CheckSettings(source, settings);
+            if (folder.IsFinished)
+            {
+                Ui.Line($"The run in {folder.Name} is finished. Its report is {folder.Report}. Nothing was changed.");
+                return false;
+            }
+        }
+        using var use = new FolderLock(folder.Name);
         try
         {
+            prepare?.Invoke();
             var record = TrainingLoop.Run(source, settings, cancellationToken);
             Ui.Line($"trained in {Ui.Time(record.TrainingTime)}");
             WriteReport(record, Compare(record, cancellationToken));

@@ -29,19 +29,15 @@ internal sealed class RunFolder(DirectoryInfo folder)
 
     public string Report => Path.Combine(Name, "report.html");
 
-    /// <summary>Whether there is something to do. If there is not, it prints so.</summary>
+    public bool IsFinished => File.Exists(Report);
+
     /// <exception cref="UserErrorException">The folder does not hold what <paramref name="start"/> asks for.</exception>
-    public bool Allows(RunStart start)
+    public void Check(RunStart start)
     {
         if (start == RunStart.New && Files.Any()) throw new UserErrorException(
             $"{Name} holds a run. --resume goes on with it, --overwrite deletes it and begins anew; or take another --output.");
-        if (start != RunStart.Resume) return true;
-        if (File.Exists(Report))
-        {
-            Ui.Line($"The run in {Name} is finished. Its report is {Report}. Nothing was changed.");
-            return false;
-        }
-        return File.Exists(Last) ? true : throw new UserErrorException($"There is nothing to resume: no checkpoint {Last}.");
+        if (start == RunStart.Resume && !File.Exists(Last)) throw new UserErrorException(
+            $"There is nothing to resume: no checkpoint {Last}.");
     }
 
     /// <summary>Deletes the files of a run.</summary>

@@ -66,8 +66,10 @@ internal sealed class RunRecord
         checkpoint.Notes[Recipe] = settings.Command(source);
         checkpoint.Notes[Fingerprint] = settings.Recipe.Fingerprint();
         checkpoint.Notes[Images] = FingerprintOf(source, data);
-        if (settings.Start == RunStart.Resume) CheckSame(source, settings, checkpoint.Notes);
-        settings.Output.Create();
+        if (settings.Start == RunStart.Resume && Then(settings).GetValueOrDefault(Images) != checkpoint.Notes[Images])
+            throw new UserErrorException($"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}: the "
+                + "names, the identities or the contents of some files differ. Give the images of the run, or begin a new run in another "
+                + "--output.");
         RecipeCommand.Print(settings.Recipe);
         Ui.Heading("Data");
         Ui.Table(DataSource.Statistics(data));
@@ -111,26 +113,36 @@ internal sealed class RunRecord
         return report;
     }
 
-    private static void CheckSame(DataSource source, TrainingSettings settings, IDictionary<string, string> now)
+    /// <summary>Checks that the run in the output folder was begun with the same options.</summary>
+    /// <exception cref="UserErrorException">It was begun with others, or the checkpoint is not one of this program.</exception>
+    public static void CheckSettings(DataSource source, TrainingSettings settings)
     {
-        var then = TrainingCheckpoint.ReadNotes(settings.Folder.Last);
-        if (!then.TryGetValue(Recipe, out var recipe) || !then.TryGetValue(Images, out var images))
+        var then = Then(settings);
+        if (!then.TryGetValue(Recipe, out var recipe) || !then.ContainsKey(Images))
             throw new UserErrorException($"{settings.Folder.Last} is not a checkpoint of this program.");
-        if (recipe != now[Recipe]) throw new UserErrorException(
+        if (recipe != settings.Command(source)) throw new UserErrorException(
             $"The run in {settings.Folder.Name} was begun with other options. To go on with it: {settings.ResumeCommand(source, recipe)}");
-        if (then.GetValueOrDefault(Fingerprint) != now[Fingerprint]) throw new UserErrorException(
+        var fingerprint = settings.Recipe.Fingerprint();
+        if (then.GetValueOrDefault(Fingerprint) != fingerprint) throw new UserErrorException(
             $"The run in {settings.Folder.Name} was begun with the recipe {then.GetValueOrDefault(Fingerprint) ?? "unknown"}; "
-            + $"{settings.Recipe.Name} has {now[Fingerprint]} in this version of the program.");
-        if (images != now[Images]) throw new UserErrorException(
-            $"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}.");
+            + $"{settings.Recipe.Name} has {fingerprint} in this version of the program.");
     }
 
-    /// <summary>A checksum of the names and the identities of all images.</summary>
+    /// <summary>The notes of the run in the output folder.</summary>
+    private static IReadOnlyDictionary<string, string> Then(TrainingSettings settings) =>
+        TrainingCheckpoint.ReadNotes(settings.Folder.Last);
+
+    /// <summary>A checksum of the names, the identities and the contents of all images.</summary>
     private static string FingerprintOf(DataSource source, ReIdDataset data)
     {
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var list in new[] { data.Train, data.Query, data.Gallery })
-            foreach (var image in list) sha.AppendData(Encoding.UTF8.GetBytes($"{source.PathOf(image)}\n{image.Identity}\n"));
+        foreach (var list in new[] { data.Train, data.Query, data.Gallery }.Distinct())
+            foreach (var image in list)
+            {
+                sha.AppendData(Encoding.UTF8.GetBytes($"{source.PathOf(image)}\n{image.Identity}\n"));
+                using var file = File.OpenRead(image.Path);
+                sha.AppendData(SHA256.HashData(file));
+            }
         return Convert.ToHexString(sha.GetHashAndReset());
     }
 

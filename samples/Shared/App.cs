@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace MetricLearning.Samples;
@@ -11,9 +12,18 @@ internal static class App
     /// <summary>The width of help in a file or a pipe. On a terminal, help is as wide as the terminal.</summary>
     private const int RedirectedWidth = 100;
 
-    /// <summary>Returns the message of an error without the name of a parameter of the program.</summary>
-    public static string MessageOf(Exception e) => e is ArgumentException { ParamName: { } name }
-        ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+    /// <summary>Returns the message of an error in one line, without the name of a parameter of the program.</summary>
+    public static string MessageOf(Exception e)
+    {
+        var message = e is ArgumentException { ParamName: { } name }
+            ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+        return string.Join(' ', message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    /// <summary>Returns what made a type or a call fail: such an exception only says that another one was thrown.</summary>
+    private static Exception CauseOf(Exception e) =>
+        e is TypeInitializationException or TargetInvocationException or AggregateException && e.InnerException is { } inner
+            ? CauseOf(inner) : e;
 
     public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
@@ -52,10 +62,11 @@ internal static class App
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            var expected = e is UserErrorException or IOException or InvalidDataException or ArgumentException
-                or UnauthorizedAccessException;
-            var kind = expected ? "" : $" {e.GetType().Name}:";
-            Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {MessageOf(e)}");
+            var cause = CauseOf(e);
+            var expected = cause is UserErrorException or IOException or InvalidDataException or ArgumentException
+                or UnauthorizedAccessException or NotSupportedException;
+            var kind = expected ? "" : $" {cause.GetType().Name}:";
+            Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {MessageOf(cause)}");
             return 1;
         }
 

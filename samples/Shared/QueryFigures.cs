@@ -1,12 +1,13 @@
 namespace MetricLearning.Samples;
 
-/// <summary>The figures of each query that comparisons need; NaN if a query was skipped.</summary>
+/// <summary>The figures of each query that comparisons need; NaN if a query was skipped. Their means are the figures of the report under
+/// every protocol and every order of ties.</summary>
 internal sealed record QueryFigures(
     IReadOnlyList<double> AveragePrecision, IReadOnlyList<double> Rank1, IReadOnlyList<double> InverseNegativePenalty)
 {
     public static QueryFigures Of(RetrievalReport report)
     {
-        return new(Values(query => query.AveragePrecision), Values(query => query.FirstMatch <= 1 ? 1 : 0),
+        return new(Values(query => query.AveragePrecision), Values(query => query.HitsAt(1)),
             Values(query => query.InverseNegativePenalty));
 
         double[] Values(Func<QueryResult, double> figure) =>

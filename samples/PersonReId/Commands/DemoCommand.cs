@@ -69,12 +69,11 @@ internal static class DemoCommand
             Seed = seed,
             OtherCommand = string.Create(CultureInfo.InvariantCulture, $"demo {(quick ? "--quick " : "")}--seed {seed}"),
             Start = start,
-        }, () =>
+        }, DataSource.Market1501(folder), () =>
         {
-            if (start == RunStart.Resume && new DrawnFolder(folder).Holds(people)) return DataSource.Market1501(folder);
+            if (start == RunStart.Resume && new DrawnFolder(folder).Holds(people)) return;
             Ui.Heading("Drawing pedestrians");
             Draw(people, folder, cancellationToken);
-            return DataSource.Market1501(folder);
         }, cancellationToken);
         if (ran) Ui.Line($"All of it took {Ui.Time(clock.Elapsed)}.");
     }

@@ -78,7 +78,7 @@ internal static class TrainCommand
                 Log = logs.CreateLogger(TrainingMeasures.MeterName),
                 Start = start.Read(result),
                 SaveAfter = TimeSpan.FromMinutes(result.GetValue(save)),
-            }, () => data.Read(result), cancellationToken);
+            }, data.Read(result), prepare: null, cancellationToken);
             return Task.FromResult(0);
         });
         return command;

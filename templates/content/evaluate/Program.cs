@@ -11,7 +11,7 @@ var distance = Distance.Cosine;
 var models = args.Select((path, i) => Evaluate(path, args.Length == 1 ? Path.GetFileNameWithoutExtension(path) : $"model {i + 1}"))
     .ToList();
 
-Console.WriteLine(models[0].Report);
+foreach (var model in models) Console.WriteLine($"{(models.Count == 1 ? "" : $"{model.Snapshot.Name}:\n")}{model.Report}");
 Ui.Table(Figures.Table(models.Select(model => (model.Snapshot.Name, model.Snapshot.Figures))));
 IReadOnlyList<string[]> intervals = models is [var first, var second]
     ? Comparison.Table((first.Snapshot.Name, QueryFigures.Of(first.Report)), (second.Snapshot.Name, QueryFigures.Of(second.Report)),
@@ -40,6 +40,7 @@ Model Evaluate(string path, string name)
     var evaluator = new RetrievalEvaluator { Distance = distance };
     if (Same(query, gallery)) gallery = query;
     var report = gallery == query ? evaluator.Evaluate(query) : evaluator.Evaluate(query, gallery);
+    if (report.ValidQueries == 0) throw new InvalidDataException($"{path}: {report.Explanation}");
     return new Model(path, report, [.. query.Identities], query.Cameras?.ToArray(), new Snapshot
     {
         Name = name,
@@ -51,7 +52,8 @@ Model Evaluate(string path, string name)
     });
 
     EmbeddingSet Part(string part) => parts.Find(part)?.Set ?? throw new InvalidDataException(
-        $"{path} needs the parts \"query\" and \"gallery\", but it has {string.Join(", ", parts.Select(found => $"\"{found.Name}\""))}.");
+        $"{path} needs the parts \"query\" and \"gallery\", but it has "
+        + $"{string.Join(", ", parts.Select(found => found.Name.Length == 0 ? "one set without a name" : $"\"{found.Name}\""))}.");
 }
 
 static bool Same(EmbeddingSet query, EmbeddingSet gallery)

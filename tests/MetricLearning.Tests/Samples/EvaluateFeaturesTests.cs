@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
 
@@ -112,8 +114,15 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Assert.Equal(1 + arrays["query_pid"].size(0), File.ReadAllLines(InFolder("c.csv")).Length);
         var page = File.ReadAllText(InFolder("c.html"));
         Assert.Contains("<h2>How sure</h2>", page, StringComparison.Ordinal);
-        Assert.Contains("<h2>Pairs of cameras</h2>", page, StringComparison.Ordinal);
-        Assert.Contains("<h2>Verification</h2>", page, StringComparison.Ordinal);
+        foreach (var name in new[] { "first", "second" })
+        {
+            foreach (var table in new[] { "Figures over valid and over all queries", "Pairs of cameras", "Verification" })
+                Assert.Contains($"<h2>{table}: {name}</h2>", page, StringComparison.Ordinal);
+            Assert.Contains($"{name}:\nrank-1, query camera down", output, StringComparison.Ordinal);
+        }
+        var areas = new[] { json.RootElement, json.RootElement.GetProperty("other") }
+            .Select(model => model.GetProperty("verification").GetProperty("areaUnderCurve").GetDouble());
+        Assert.Equal(2, areas.Distinct().Count());
 
         Assert.DoesNotContain("<th>", page, StringComparison.Ordinal);           // each says of what it is the header
         Assert.DoesNotContain("class=scroll>", page, StringComparison.Ordinal);  // each can be scrolled by keys
@@ -139,7 +148,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         NumPyArchive.Write(InFolder("second.npz"), arrays);
         (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
         Assert.Equal(1, code);
-        Assert.Contains("Two runs are compared query by query, but query 0 is identity 0, camera 1 in first", error,
+        Assert.Contains("Two runs are compared query by query, but query 0 is identity 0, camera 1 in first, and identity 1, camera 1 in second.", error,
             StringComparison.Ordinal);
     }
 
@@ -154,8 +163,10 @@ public sealed class EvaluateFeaturesTests : IDisposable
     [InlineData("--memory must be at least 1.", "--memory", "0")]
     [InlineData("--memory must be at least 1.", "--memory", "-5")]
     [InlineData("--memory takes a whole number, got NaN.", "--memory", "NaN")]
-    [InlineData("--rerank takes k1,k2,lambda", "--rerank", "20,6,NaN")]
-    [InlineData("--rerank takes k1,k2,lambda", "--rerank", "0,6,0.3")]
+    [InlineData("--rerank: Lambda must be in [0, 1]. Actual value was NaN.", "--rerank", "20,6,NaN")]
+    [InlineData("--rerank: Lambda must be in [0, 1]. Actual value was 1.5.", "--rerank", "20,6,1.5")]
+    [InlineData("--rerank: K1 must be at least 1. Actual value was 0.", "--rerank", "0,6,0.3")]
+    [InlineData("--rerank: K2 must be at least 1. Actual value was -6.", "--rerank", "20,-6,0.3")]
     public void AnOptionThatHasNoEffect_OrAWrongNumber_IsRefused(string message, params string[] options)
     {
         var (code, _, error) = Run(["both.npz", .. options]);
@@ -247,7 +258,16 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Refuses(1, "--names has no *, so it names one set, and the file has other arrays that may be features: gf. Write * for query",
             InFolder("two-sets.npz"), "--names", "qf,q_pids,q_camids");
         Write("no-cameras", "query_cam", null, ("gallery_cam", null));
-        Refuses(1, "there are none. Give them, or take --protocol none.", InFolder("no-cameras.npz"));
+        Refuses(1, "The protocol Market-1501 compares cameras, but queries and gallery have none. Give them, or take --protocol none.",
+            InFolder("no-cameras.npz"), "--protocol", "market1501");
+        Refuses(1, "--camera-pairs needs cameras, but queries and gallery have none.", InFolder("no-cameras.npz"), "--camera-pairs");
+        Write("no-query-cameras", "query_cam", null);
+        Refuses(1, "compares cameras, but the queries have none.", InFolder("no-query-cameras.npz"));
+        Write("no-gallery-cameras", "gallery_cam", null);
+        Refuses(1, "compares cameras, but the gallery has none.", InFolder("no-gallery-cameras.npz"));
+        Write("other-people", "query_pid", arrays["query_pid"] + 1, ("query_cam", null), ("gallery_cam", null));
+        Refuses(1, "query 0 is identity 0, no camera in no-cameras, and identity 1, no camera in other-people.",
+            InFolder("no-cameras.npz"), "--compare", InFolder("other-people.npz"));
         Refuses(2, "Give one FILE, or --query and --gallery.");
         Refuses(2, "--names: it takes two or three names: features,identities,cameras.", InFolder("half.npz"), "--names", "a");
         Refuses(2, "--names: Identities must have a * exactly if Features has one, got b with a*.",
@@ -255,7 +275,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Refuses(2, "--memory takes a whole number, got abc.", InFolder("half.npz"), "--memory", "abc");
         Refuses(2, "--distance: there is no cosin. It takes ", InFolder("half.npz"), "--distance", "cosin");
         Refuses(2, "There is no option --distanc. Did you mean --distance?", InFolder("half.npz"), "--distanc", "cosine");
-        Refuses(2, "--rerank takes k1,k2,lambda", InFolder("nan.npz"), "--rerank", "3,x");
+        Refuses(2, "--rerank: it takes k1,k2,lambda, such as 20,6,0.3.", InFolder("nan.npz"), "--rerank", "3,x");
 
         void Write(string name, string changed, Tensor? array, params (string Name, Tensor? Array)[] more)
         {
@@ -275,6 +295,121 @@ public sealed class EvaluateFeaturesTests : IDisposable
         }
     }
 
+    /// <summary>The tables of intervals and tests show the figures that the reports print, for every protocol and order of ties.</summary>
+    [Theory]
+    [InlineData("market1501")]
+    [InlineData("veri")]
+    [InlineData("cuhk03")]
+    [InlineData("self")]
+    [InlineData("none")]
+    [InlineData("other-cameras")]
+    public void TheIntervals_AreThoseOfThePrintedFigures(string protocol)
+    {
+        using var scope = NewDisposeScope();
+        var arrays = WithTies(Arrays());
+        if (protocol == "self") arrays = OneSet(arrays);
+        NumPyArchive.Write(InFolder("first.npz"), arrays);
+        foreach (var name in arrays.Keys.Where(name => name.Contains("feat", StringComparison.Ordinal)).ToList())
+            arrays[name] = arrays[name].index_fill(1, arange(3), 1);
+        NumPyArchive.Write(InFolder("second.npz"), arrays);
+
+        HashSet<double> seen = [];
+        foreach (var ties in new[] { "index", "optimistic", "pessimistic", "expected" })
+        {
+            var (code, output, error) = Run(InFolder("first.npz"), "--compare", InFolder("second.npz"), "--protocol", protocol, "--ties",
+                ties, "--json", InFolder("figures.json"));
+            if (protocol == "cuhk03" && ties == "expected")
+            {
+                Assert.Equal(1, code);
+                Assert.StartsWith("error: ", error, StringComparison.Ordinal);
+                Assert.DoesNotContain("Exception", error, StringComparison.Ordinal);
+                continue;
+            }
+            Assert.True(code == 0, error);
+            using var json = JsonDocument.Parse(File.ReadAllText(InFolder("figures.json")));
+            var models = new[] { json.RootElement, json.RootElement.GetProperty("other") };
+            foreach (var (name, row) in new[] { ("rank1", "rank-1"), ("mAP", "mAP"), ("mINP", "mINP") })
+            {
+                var estimates = Regex.Match(output, $@"^\W*{row}\W+([\d.]+) \[[^\]]*\]\W+([\d.]+) \[", RegexOptions.Multiline).Groups;
+                for (var i = 0; i < models.Length; i++)
+                {
+                    var figure = models[i].GetProperty(name).GetDouble();
+                    seen.Add(figure);
+                    Assert.Equal(100 * figure, double.Parse(estimates[i + 1].Value, CultureInfo.InvariantCulture), 0.0501);
+                    if (models[i].GetProperty("intervals").TryGetProperty(name, out var interval))
+                        Assert.Equal(figure, interval.GetProperty("estimate").GetDouble(), 1e-12);
+                }
+            }
+        }
+        Assert.True(seen.Count > 12, "The data have no ties that matter.");
+    }
+
+    /// <summary>Re-ranking after fast-reid gives fast-reid's figures: for the cosine it scales the features to length 1 first.</summary>
+    [Theory]
+    [InlineData("cosine")]
+    [InlineData("euclidean")]
+    public void FastReIdsReranking_NormalizesFirst_IfTheDistanceIsTheCosine(string distance)
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        var generator = new Generator(7);
+        foreach (var role in new[] { "query", "gallery" })
+            arrays[$"{role}_feat"] = arrays[$"{role}_feat"] * (0.5 + 2 * rand([arrays[$"{role}_feat"].size(0), 1], generator: generator));
+        NumPyArchive.Write(InFolder("lengths.npz"), arrays);
+        var (code, _, error) = Run(InFolder("lengths.npz"), "--distance", distance, "--rerank", "5,3,0.3", "--rerank-dialect", "fastreid",
+            "--json", InFolder("figures.json"));
+        Assert.True(code == 0, error);
+
+        var raw = Expected();
+        foreach (var role in new[] { "query", "gallery" }) arrays[$"{role}_feat"] = Similarity.Normalize(arrays[$"{role}_feat"]);
+        var normalized = Expected();
+        Assert.NotEqual(raw, normalized);
+        using var json = JsonDocument.Parse(File.ReadAllText(InFolder("figures.json")));
+        Assert.Equal(distance == "cosine" ? normalized : raw, json.RootElement.GetProperty("mAP").GetDouble(), 1e-12);
+
+        double Expected()
+        {
+            using var query = Set(arrays, "query");
+            using var gallery = Set(arrays, "gallery");
+            return new RetrievalEvaluator
+            {
+                Reranking = new KReciprocalReranker(5, 3)
+                {
+                    Dialect = KReciprocalDialect.FastReId,
+                    Distance = distance == "cosine" ? Distance.Cosine : Distance.EuclideanSquared,
+                },
+            }.Evaluate(query, gallery).MeanAveragePrecision;
+        }
+    }
+
+    /// <summary>The default protocol is the library's, with and without cameras, for two sets and for one.</summary>
+    [Theory]
+    [InlineData(true, true, "Market-1501 (same identity and camera removed; junk identity -1 removed)")]
+    [InlineData(true, false, "no filter (nothing removed)")]
+    [InlineData(false, true, "Market-1501 (same identity and camera removed; self removed by index; junk identity -1 removed)")]
+    [InlineData(false, false, "self-retrieval (self removed by index)")]
+    public void TheDefaultProtocol_IsThatOfTheLibrary(bool twoSets, bool cameras, string protocol)
+    {
+        using var scope = NewDisposeScope();
+        var arrays = twoSets ? Arrays() : OneSet(Arrays());
+        if (!cameras)
+            foreach (var name in arrays.Keys.Where(name => name.EndsWith("cam", StringComparison.Ordinal)
+                || name == "cameras").ToList()) arrays.Remove(name);
+        NumPyArchive.Write(InFolder("features.npz"), arrays);
+        var (code, _, error) = Run(InFolder("features.npz"), "--verification", "--json", InFolder("figures.json"));
+        Assert.True(code == 0, error);
+        using var json = JsonDocument.Parse(File.ReadAllText(InFolder("figures.json")));
+        Assert.Equal(protocol, json.RootElement.GetProperty("protocol").GetString());
+
+        using var query = twoSets ? Set(arrays, "query") : Of("features", "ids", "cameras");
+        using var gallery = twoSets ? Set(arrays, "gallery") : null;
+        var report = gallery is null ? new RetrievalEvaluator().Evaluate(query) : new RetrievalEvaluator().Evaluate(query, gallery);
+        Assert.Equal(protocol, report.Protocol.ToString());
+        Assert.Equal(report.MeanAveragePrecision, json.RootElement.GetProperty("mAP").GetDouble());
+
+        EmbeddingSet Of(string features, string ids, string cameraNames) => new(arrays[features].alias(),
+            arrays[ids].data<long>().ToArray(), cameras ? arrays[cameraNames].data<long>().ToArray() : null);
+    }
     /// <summary>Names that are not text, and features of different types in query and gallery, do not stop an evaluation.</summary>
     [Fact]
     public void FiguresAreComputed_EvenIfNamesAndTypesDiffer()
@@ -330,8 +465,18 @@ public sealed class EvaluateFeaturesTests : IDisposable
         };
     }
 
-    private static EmbeddingSet Set(Dictionary<string, Tensor> arrays, string role) =>
-        new(arrays[$"{role}_feat"].alias(), arrays[$"{role}_pid"].data<long>().ToArray(), arrays[$"{role}_cam"].data<long>().ToArray());
+    /// <summary>The arrays with so few different features that many distances are equal.</summary>
+    private static Dictionary<string, Tensor> WithTies(Dictionary<string, Tensor> arrays) => arrays.ToDictionary(a => a.Key,
+        a => a.Key.EndsWith("feat", StringComparison.Ordinal) ? where(a.Value > 0, ones_like(a.Value), -ones_like(a.Value)) : a.Value);
+
+    /// <summary>The gallery as a file of one set.</summary>
+    private static Dictionary<string, Tensor> OneSet(Dictionary<string, Tensor> arrays) => new()
+    {
+        ["features"] = arrays["gallery_feat"], ["ids"] = arrays["gallery_pid"], ["cameras"] = arrays["gallery_cam"],
+    };
+
+    private static EmbeddingSet Set(Dictionary<string, Tensor> arrays, string role) => new(arrays[$"{role}_feat"].alias(),
+        arrays[$"{role}_pid"].data<long>().ToArray(), arrays.GetValueOrDefault($"{role}_cam")?.data<long>().ToArray());
 
     private string InFolder(string name) => Path.Combine(folder, name);
 

@@ -111,12 +111,7 @@ public sealed partial class ResumeTests(SmallRun run)
     public void ImagesMayMove_BetweenStartAndResume()
     {
         var (first, second, folder) = (run.NewFolder(), run.NewFolder(), run.NewFolder());
-        foreach (var file in Directory.GetFiles(run.Data, "*", SearchOption.AllDirectories))
-        {
-            var copy = Path.Combine(first, Path.GetRelativePath(run.Data, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
+        Copy(run.Data, first);
         string[] weights = ["--weights", Path.Combine(run.Whole, TrainingCheckpoint.BestFile)];
         Assert.Contains("the classifier of the file's 6 identities is loaded",
             SmallRun.Finish(Train(first)), StringComparison.Ordinal);
@@ -152,7 +147,11 @@ public sealed partial class ResumeTests(SmallRun run)
         var before = Contents();
         Assert.Contains("is finished", SmallRun.Finish(run.Train(run.Whole, "--resume")), StringComparison.Ordinal);
         Assert.Equal(before, Contents());
-        var (code, output) = SmallRun.Run(run.Train(run.Whole));
+        var (code, output) = SmallRun.Run(run.Train(run.Whole, "--resume", "--seed", "2"));
+        Assert.Equal(1, code);
+        Assert.Contains("begun with other options", output, StringComparison.Ordinal);
+        Assert.Equal(before, Contents());
+        (code, output) = SmallRun.Run(run.Train(run.Whole));
         Assert.Equal(1, code);
         Assert.Contains("--resume", output, StringComparison.Ordinal);
         Assert.Contains("--overwrite", output, StringComparison.Ordinal);
@@ -168,8 +167,7 @@ public sealed partial class ResumeTests(SmallRun run)
     public void AnotherRecipe_IsRefused_ALostReport_IsWrittenAnew_AndOverwriteBeginsAnew()
     {
         var folder = run.NewFolder();
-        Directory.CreateDirectory(folder);
-        foreach (var file in Directory.GetFiles(run.Whole)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        Copy(run.Whole, folder);
         File.Delete(Path.Combine(folder, "report.html"));
         var (code, output) = SmallRun.Run(run.Train(folder, "--resume", "--margin", "0.5"));
         Assert.Equal(1, code);
@@ -179,6 +177,66 @@ public sealed partial class ResumeTests(SmallRun run)
         Assert.Equal(run.Expected, SmallRun.Result.Of(folder));
         Assert.Contains("epoch 1", SmallRun.Finish(run.Train(folder, "--overwrite")), StringComparison.Ordinal);
         Assert.Equal(run.Expected, SmallRun.Result.Of(folder));
+    }
+
+    /// <summary>An image with the same name and length but another content is another image.</summary>
+    [Fact]
+    public void OtherContentsOfAnImage_AreRefused()
+    {
+        var (data, folder) = (run.NewFolder(), run.NewFolder());
+        Copy(run.Data, data);
+        Copy(run.Whole, folder);
+        File.Delete(Path.Combine(folder, "report.html"));
+        var image = Directory.GetFiles(Path.Combine(data, "bounding_box_train")).Order().First();
+        var bytes = File.ReadAllBytes(image);
+        bytes[^10] ^= 1;
+        File.WriteAllBytes(image, bytes);
+        var (code, output) = SmallRun.Run(
+            [.. run.Train(folder, "--resume").Select(argument => argument == run.Data ? data : argument)]);
+        Assert.Equal(1, code);
+        Assert.Contains("the names, the identities or the contents of some files differ", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>A folder belongs to one process: while it runs, another one neither continues nor deletes its run.</summary>
+    [Fact]
+    public void AFolderInUse_IsRefused()
+    {
+        var folder = run.NewFolder();
+        Copy(run.Whole, folder);
+        File.Delete(Path.Combine(folder, "report.html"));
+        var before = Directory.GetFiles(folder).Order().ToArray();
+        using (new FileStream(Path.Combine(folder, "in-use"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
+            foreach (var option in new[] { "--resume", "--overwrite" })
+            {
+                var (code, output) = SmallRun.Run(run.Train(folder, option));
+                Assert.Equal(1, code);
+                Assert.Contains($"{folder} is in use by another run", output, StringComparison.Ordinal);
+                Assert.Equal([.. before, Path.Combine(folder, "in-use")], Directory.GetFiles(folder).Order());
+            }
+        SmallRun.Finish(run.Train(folder, "--resume"));
+        Assert.Equal(run.Expected, SmallRun.Result.Of(folder));
+        Assert.False(File.Exists(Path.Combine(folder, "in-use")));
+    }
+
+    /// <summary>A run that could not begin leaves no folder.</summary>
+    [Fact]
+    public void AWidthAboveThatOfTheNetwork_IsRefused_AndNoFolderIsLeft()
+    {
+        var folder = run.NewFolder();
+        var (code, output) = SmallRun.Run(run.Train(folder, "--matryoshka", "16", "100000"));
+        Assert.Equal(1, code);
+        Assert.Contains("100000", output, StringComparison.Ordinal);
+        Assert.False(Path.Exists(folder));
+    }
+
+    private static void Copy(string from, string to)
+    {
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
     }
 
     /// <summary>The command that a stopped run printed.</summary>
