@@ -23,8 +23,8 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
         ["inshop"] = (source, testOnly) => ReIdDataset.InShop(source.Path, testOnly),
         ["omniglot"] = (source, testOnly) => ReIdDataset.Omniglot(source.Path, testOnly),
         ["folders"] = (source, _) => ReIdDataset.Folders(source.Path),
-        ["csv"] = (source, testOnly) => source.Lists(testOnly, (split, images) => ImageList.FromCsv(source.Path, images, split)),
-        ["json"] = (source, testOnly) => source.Lists(testOnly, (split, images) => ImageList.FromJsonLines(source.Path, images, split)),
+        ["csv"] = (source, testOnly) => ReIdDataset.Csv(source.Path, source.Images, testOnly, splits: source.Splits),
+        ["json"] = (source, testOnly) => ReIdDataset.JsonLines(source.Path, source.Images, testOnly, splits: source.Splits),
     };
 
     /// <summary>The values of <c>--dataset</c>.</summary>
@@ -74,7 +74,4 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
 
         static string N(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
     }
-
-    private ReIdDataset Lists(bool testOnly, Func<string, string, ImageList> read) =>
-        new(Name, testOnly ? new ImageList([]) : read(Splits[0], Images), read(Splits[1], Images), read(Splits[2], Images));
 }

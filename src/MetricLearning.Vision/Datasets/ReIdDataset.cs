@@ -66,8 +66,9 @@ public sealed class ReIdDataset
     public PublishedDataset? Published { get; }
 
     /// <summary>Properties that look wrong but may be intended: identities that are in both training and test, queries whose identity is
-    /// not in the gallery, and counts that differ from the published ones.</summary>
-    public IReadOnlyList<string> Warnings { get; }
+    /// not in the gallery, images that a list has more than once, rows of a list that are in no split, and counts that differ from the
+    /// published ones.</summary>
+    public IReadOnlyList<string> Warnings { get; private set; }
 
     /// <summary>Reads Market-1501 as its authors pack it: the folders <c>bounding_box_train</c>, <c>query</c> and <c>bounding_box_test</c>
     /// with names like <c>0002_c1s1_000451_03.jpg</c>. Distractors (0000) stay in the gallery. Zheng et al., ICCV 2015.</summary>
@@ -221,9 +222,13 @@ public sealed class ReIdDataset
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
     /// be missing.</param>
     /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
+    /// <param name="splits">The values of <c>split</c> for train, query and gallery. If query and gallery have the same one, each of its
+    /// images is searched for among the others. Rows of other splits are left out; a warning names them. Default: null, the three names
+    /// above.</param>
+    /// <exception cref="ArgumentException"><paramref name="splits"/> are not three.</exception>
     /// <inheritdoc cref="ImageList.FromCsv" path="/exception"/>
-    public static ReIdDataset Csv(string csv, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>
-        Parts(csv, ImageTable.Csv(csv), imageFolder, testOnly, countsFromZero);
+    public static ReIdDataset Csv(string csv, string imageFolder, bool testOnly = false, bool countsFromZero = false,
+        IReadOnlyList<string>? splits = null) => Parts(csv, ImageTable.Csv(csv), imageFolder, testOnly, countsFromZero, splits);
 
     /// <summary>Reads a file of JSON lines (<see cref="ImageList.FromJsonLines"/>) whose <c>split</c> has the values <c>train</c>,
     /// <c>query</c> and <c>gallery</c>.</summary>
@@ -232,9 +237,13 @@ public sealed class ReIdDataset
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
     /// be missing.</param>
     /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
+    /// <param name="splits">The values of <c>split</c> for train, query and gallery. If query and gallery have the same one, each of its
+    /// images is searched for among the others. Rows of other splits are left out; a warning names them. Default: null, the three names
+    /// above.</param>
+    /// <exception cref="ArgumentException"><paramref name="splits"/> are not three.</exception>
     /// <inheritdoc cref="ImageList.FromJsonLines" path="/exception"/>
-    public static ReIdDataset JsonLines(string file, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>
-        Parts(file, ImageTable.JsonLines(file), imageFolder, testOnly, countsFromZero);
+    public static ReIdDataset JsonLines(string file, string imageFolder, bool testOnly = false, bool countsFromZero = false,
+        IReadOnlyList<string>? splits = null) => Parts(file, ImageTable.JsonLines(file), imageFolder, testOnly, countsFromZero, splits);
 
     /// <summary>Makes a dataset in which each test image is a query and all other test images are its gallery.</summary>
     /// <param name="name">The name that tables show.</param>
@@ -269,11 +278,19 @@ public sealed class ReIdDataset
         return text.ToString();
     }
 
-    private static ReIdDataset Parts(string file, ImageTable table, string imageFolder, bool testOnly, bool countsFromZero)
+    private static ReIdDataset Parts(string file, ImageTable table, string imageFolder, bool testOnly, bool countsFromZero,
+        IReadOnlyList<string>? splits)
     {
-        var (train, query, gallery) = (testOnly ? new ImageList([]) : Read("train"), Read("query"), Read("gallery"));
+        splits ??= ["train", "query", "gallery"];
+        if (splits.Count != 3)
+            throw new ArgumentException($"splits must be three names, for train, query and gallery, got {splits.Count}.", nameof(splits));
+        var (train, query) = (testOnly ? new ImageList([]) : Read(splits[0]), Read(splits[1]));
+        var gallery = splits[1] == splits[2] ? query : Read(splits[2]);
+        var data = InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));
+        if (table.RowsOutside(splits) is { } warning) data.Warnings = [warning, .. data.Warnings];
+        return data;
+
         ImageList Read(string split) => table.ToList(imageFolder, split, countsFromZero);
-        return InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));
     }
 
     /// <summary>Makes a dataset of the parts that a reader found. Errors about the lists as a whole name the path.</summary>
@@ -297,6 +314,11 @@ public sealed class ReIdDataset
         if (both.Length > 0)
             yield return $"{MessageText.Counted(both.Length, "identity is", "identities are")} in training and in the gallery: "
                 + $"{MessageText.Some(both)}. Scores on {(both.Length == 1 ? "it" : "them")} say little.";
+        foreach (var (list, part) in new[] { (Train, "train"), (Query, "query"), (Gallery, "gallery") }.DistinctBy(pair => pair.Item1))
+            if (list.GroupBy(sample => sample.Path, StringComparer.Ordinal).Where(same => same.Skip(1).Any()).Select(same => same.Key).ToArray()
+                is { Length: > 0 } repeated)
+                yield return $"{part} has {MessageText.Counted(repeated.Length, "image")} more than once: {MessageText.Some(repeated)}. "
+                    + "Each time counts.";
         if (Published?.DifferenceFrom(Train, Query, Gallery) is { } difference) yield return difference;
     }
 }

@@ -47,6 +47,7 @@ public sealed class NumPyArchive : IDisposable
         this.place = place;
         try
         {
+            if (stream.Length == 0) throw new InvalidDataException("it is empty.");
             zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: false);
             foreach (var entry in zip.Entries)
                 if (entry.FullName.EndsWith(Extension, StringComparison.Ordinal)

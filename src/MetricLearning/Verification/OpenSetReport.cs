@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace MetricLearning;
 
 /// <summary>The result of open-set identification: how many known people are found and recognized, and at what rate of false
@@ -53,5 +56,23 @@ public sealed record OpenSetReport
         var threshold = ThresholdAt(falseAlarmRate);
         if (double.IsNaN(threshold) || KnownQueries == 0) return double.NaN;
         return (double)identified.Count(match => match.Rank <= rank && match.Distance < threshold) / KnownQueries;
+    }
+
+    /// <summary>A table of the rates in percent at false alarm rates of 0.1, 1 and 10 %; "–" if a rate is not defined.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{KnownQueries:N0} known and {UnknownQueries:N0} unknown queries");
+        foreach (var rate in new[] { 0.001, 0.01, 0.1 })
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  FAR {100 * rate:0.###} %: DIR {Percent(rate, 1)}");
+            if (MaxRank > 1) text.Append(CultureInfo.InvariantCulture, $", {Percent(rate, MaxRank)} within {MaxRank}");
+            text.AppendLine(CultureInfo.InvariantCulture, $", alarm below {ThresholdAt(rate):G6}");
+        }
+        return text.ToString();
+
+        string Percent(double rate, int rank) => DetectionAndIdentificationRateAt(rate, rank) is var share && double.IsNaN(share) ? "–"
+            : string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %");
     }
 }

@@ -234,6 +234,8 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Refuses(1, "There is no file", InFolder("none.npz"));
         File.WriteAllText(InFolder("text.npz"), "no archive");
         Refuses(1, "text.npz: ", InFolder("text.npz"));
+        File.WriteAllText(InFolder("empty.npz"), "");
+        Refuses(1, "empty.npz: Not a NumPy archive that can be read: it is empty.", InFolder("empty.npz"));
         File.WriteAllText(InFolder("x.csv"), "1,2");
         Refuses(1, "features are read from .npz, .npy, .safetensors and .mat files", InFolder("x.csv"));
         Refuses(1, $"{folder} is a folder, but a file of features was expected.", folder);

@@ -211,7 +211,7 @@ public sealed partial class ResumeTests(SmallRun run)
                 var (code, output) = SmallRun.Run(run.Train(folder, option));
                 Assert.Equal(1, code);
                 Assert.Contains($"{folder} is in use by another run", output, StringComparison.Ordinal);
-                Assert.Equal([.. before, Path.Combine(folder, "in-use")], Directory.GetFiles(folder).Order());
+                Assert.Equal(before.Append(Path.Combine(folder, "in-use")).Order(), Directory.GetFiles(folder).Order());
             }
         SmallRun.Finish(run.Train(folder, "--resume"));
         Assert.Equal(run.Expected, SmallRun.Result.Of(folder));

@@ -133,6 +133,43 @@ public sealed class ReIdDatasetTests : IDisposable
         Assert.Equal(["1 of 2 query identities is not in the gallery: 7. So 1 query cannot be scored."], data.Warnings);
     }
 
+    /// <summary>Rows that no split takes, and images that are listed twice, are never silent.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Lists_WarnOfRowsInNoSplit_AndOfImagesThatAreTwice(bool json)
+    {
+        (string File, int Pid, string Split)[] rows =
+            [("a.jpg", 1, "train"), ("a.jpg", 1, "train"), ("b.jpg", 1, "trian"), ("c.jpg", 2, "query"), ("d.jpg", 2, "gallery")];
+        var file = folder.Under("rows");
+        File.WriteAllLines(file, json ? rows.Select(row => $"{{\"file\": \"{row.File}\", \"pid\": {row.Pid}, \"split\": \"{row.Split}\"}}")
+            : rows.Select(row => $"{row.File},{row.Pid},{row.Split}").Prepend("file,pid,split"));
+        Assert.Equal(
+        [
+            $"1 row of {file} is in none of the splits train, query, gallery, and left out. The split there: trian.",
+            $"train has 1 image more than once: {Path.Combine("p", "a.jpg")}. Each time counts.",
+        ], Read(null).Warnings);
+
+        var own = Read(["trian", "query", "query"]);
+        Assert.Equal(["b.jpg"], own.Train.Select(sample => Path.GetFileName(sample.Path)));
+        Assert.Same(own.Query, own.Gallery);
+        Assert.Same(RetrievalProtocol.SelfRetrieval, own.Protocol);
+        Assert.Equal([$"3 rows of {file} are in none of the splits trian, query, and left out. The split there: train, gallery."],
+            own.Warnings);
+        Assert.Contains("got 1.", Assert.Throws<ArgumentException>(() => Read(["train"])).Message, StringComparison.Ordinal);
+
+        ReIdDataset Read(string[]? splits) => json ? ReIdDataset.JsonLines(file, "p", splits: splits)
+            : ReIdDataset.Csv(file, "p", splits: splits);
+    }
+
+    [Fact]
+    public void Csv_WithAHeaderOnly_HasNoImages()
+    {
+        var csv = folder.Under("header.csv");
+        File.WriteAllText(csv, "file,pid,split\n");
+        Expect.Error<InvalidDataException>($"{csv} has no images.", () => ReIdDataset.Csv(csv, "p"));
+    }
+
     [Theory]
     [InlineData("file,pid,split\na.jpg,1,train\nb.jpg,2\n", "line 3: 3 fields expected, got 2.")]
     [InlineData("file,pid,split\na.jpg,1,train\nb.jpg,x,gallery\nc.jpg,1,query\n",

@@ -57,6 +57,7 @@ internal sealed class ImageTable
         ArgumentNullException.ThrowIfNull(imageFolder);
         var (file, pid, part) = (Required("file"), Required("pid"), split is null ? -1 : Required("split"));
         var (cam, track) = (Array.IndexOf(header, "cam"), Array.IndexOf(header, "track"));
+        if (rows.Count == 0) throw new InvalidDataException($"{path} has no images.");
         if (split is not null && !rows.Exists(row => row.Fields[part] == split))
             throw new InvalidDataException($"{path} has no images of split {MessageText.Excerpt(split)}, only of "
                 + $"{MessageText.Some<string>([.. rows.Select(row => row.Fields[part]).Distinct()])}.");
@@ -69,8 +70,17 @@ internal sealed class ImageTable
                 throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
                     $"{path} has {MessageText.Excerpt(same.Key)} with the identities {identities[0]} and {identities[1]}: an image shows ")
                         + "one.");
-        return samples.Length > 0 ? new(samples, hasCameras: cam >= 0, countsFromZero)
-            : throw new InvalidDataException($"{path} has no images.");
+        return new(samples, hasCameras: cam >= 0, countsFromZero);
+    }
+
+    /// <summary>Tells which rows are in none of the splits; null if all rows are in one.</summary>
+    public string? RowsOutside(IReadOnlyList<string> splits)
+    {
+        var part = Required("split");
+        string[] outside = [.. rows.Select(row => row.Fields[part]).Where(split => !splits.Contains(split))];
+        return outside.Length == 0 ? null
+            : $"{MessageText.Counted(outside.Length, "row")} of {path} {(outside.Length == 1 ? "is" : "are")} in none of the splits "
+                + $"{string.Join(", ", splits.Distinct())}, and left out. The split there: {MessageText.Some<string>([.. outside.Distinct()])}.";
     }
 
     private static string[] Different(string path, string[] header)
