@@ -7,7 +7,7 @@ internal sealed record QueryFigures(
 {
     public static QueryFigures Of(RetrievalReport report)
     {
-        return new(Values(query => query.AveragePrecision), Values(query => query.HitsAt(1)),
+        return new(Values(query => query.AveragePrecision), Values(query => query.RankAt(1)),
             Values(query => query.InverseNegativePenalty));
 
         double[] Values(Func<QueryResult, double> figure) =>
