@@ -99,7 +99,8 @@ public sealed class SpaceVectorsTests : IDisposable
         var numbers = output.data<float>().ToArray();
         thrown = await Generated((_, _) => Task.FromResult(numbers));
         Assert.Contains(inNetwork, thrown.Message, StringComparison.Ordinal);
-        Assert.Contains(inRow, Assert.Throws<ArgumentException>("output", () => onnx.Space.Finish(output)).Message, StringComparison.Ordinal);
+        Assert.Contains(inRow, Assert.Throws<ArgumentException>("output", () => onnx.Space.Finish(output)).Message,
+            StringComparison.Ordinal);
         Assert.Contains(inNetwork, Assert.Throws<ArgumentException>("output", () => onnx.Space.Finish(numbers)).Message,
             StringComparison.Ordinal);
         var loader = new ImageLoader(new ImageList([ImageSample.FromBytes("picture", Picture())]), transform) { Space = space };

@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: m = 5.73°, s = 64, mean over the positive pairs, as in pytorch-metric-learning, whose arccos is NaN for equal rows. Here the
 /// angle comes from the chord c = ‖u − v‖ between rows of length 1: cos θ = 1 − c²/2 and sin θ = c√(1 − c²/4). This is exact for small θ,
-/// and its gradient at θ = 0 is 0. The distance is fixed: the chord. A row of zeros has no angle; here its cosine with another row is ½, and 1
-/// with another row of zeros. A pair that several triplets share counts once; an anchor without
+/// and its gradient at θ = 0 is 0. The distance is fixed: the chord. A row of zeros has no angle; here its cosine with another row is ½,
+/// and 1 with another row of zeros. A pair that several triplets share counts once; an anchor without
 /// negatives has the loss 0. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet Margin Loss</i>, ICCV 2019.
 /// </remarks>
 public sealed class TupletMarginLoss : TupleLoss

@@ -80,7 +80,8 @@ internal sealed class ImageTable
         string[] outside = [.. rows.Select(row => row.Fields[part]).Where(split => !splits.Contains(split))];
         return outside.Length == 0 ? null
             : $"{MessageText.Counted(outside.Length, "row")} of {path} {(outside.Length == 1 ? "is" : "are")} in none of the splits "
-                + $"{string.Join(", ", splits.Distinct())}, and left out. The split there: {MessageText.Some<string>([.. outside.Distinct()])}.";
+                + $"{string.Join(", ", splits.Distinct())}, and left out. The split there: "
+                + $"{MessageText.Some<string>([.. outside.Distinct()])}.";
     }
 
     private static string[] Different(string path, string[] header)
