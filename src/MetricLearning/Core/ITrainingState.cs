@@ -24,7 +24,8 @@ public interface ITrainingState
     /// <param name="state">The numbers of a checkpoint.</param>
     /// <exception cref="ArgumentException">A number is missing or impossible, or a setting was another. The message is the end of the
     /// checkpoint's message.</exception>
-    /// <exception cref="InvalidOperationException">The part is at a moment at which no state can be loaded; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">The part is at a moment at which no state can be loaded; the message says
+    /// why.</exception>
     void CheckState(IReadOnlyDictionary<string, double> state);
 
     /// <summary>Takes over numbers that <see cref="CheckState"/> accepts. The tensors have been written before.</summary>

@@ -134,8 +134,9 @@ public sealed class SampledClasses : nn.Module
     internal void RequireStepped(string name)
     {
         if (drawn.Count(HasGradient) is var pending and > 0)
-            throw new InvalidOperationException($"The gradients of {MessageText.Counted(pending, "backward pass", "backward passes")} of the "
-                + $"sampled classes of '{name}' are not applied yet, and a checkpoint does not hold gradients: save after {nameof(Step)}.");
+            throw new InvalidOperationException($"The gradients of {MessageText.Counted(pending, "backward pass", "backward passes")} of "
+                + $"the sampled classes of '{name}' are not applied yet, and a checkpoint does not hold gradients: save after "
+                + $"{nameof(Step)}.");
     }
 
     /// <inheritdoc/>

@@ -56,15 +56,16 @@ public sealed class GradientAccumulation : ITrainingState
     /// for small batches of one size.</param>
     /// <returns>Whether the group is full, so that the optimizer should step now.</returns>
     /// <exception cref="ArgumentNullException">The loss is null.</exception>
-    /// <exception cref="ArgumentException">The loss is not a scalar, has no gradient, or has been disposed. No gradient has been added.</exception>
+    /// <exception cref="ArgumentException">The loss is not a scalar, has no gradient, or has been disposed. No gradient has been
+    /// added.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not a positive number.</exception>
     public bool Backward(Tensor loss, double? share = null)
     {
         Guard.Alive(loss);
         if (loss.numel() != 1) throw new ArgumentException($"loss must be a scalar, got {Guard.Shape(loss)}.", nameof(loss));
         if (!loss.requires_grad)
-            throw new ArgumentException($"loss must have a gradient, got {Guard.Shape(loss)} without one. Was it computed under no_grad, or "
-                + $"from frozen parameters? A value that {nameof(GradientCache)} or a report returns is already propagated or detached.",
+            throw new ArgumentException($"loss must have a gradient, got {Guard.Shape(loss)} without one. Was it computed under no_grad, "
+                + $"or from frozen parameters? A value that {nameof(GradientCache)} or a report returns is already propagated or detached.",
                 nameof(loss));
         var weight = share is { } given ? Guard.Positive(given, nameof(share)) : 1.0 / Batches;
         using (enable_grad())
@@ -87,8 +88,8 @@ public sealed class GradientAccumulation : ITrainingState
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, double> SaveState() => Pending == 0 ? Settings
-        : throw new InvalidOperationException($"The gradients of {MessageText.Counted(Pending, "batch", "batches")} are not applied yet, and a checkpoint does not hold "
-            + $"gradients: save where {nameof(Pending)} is 0.");
+        : throw new InvalidOperationException($"The gradients of {MessageText.Counted(Pending, "batch", "batches")} are not applied yet, "
+            + $"and a checkpoint does not hold gradients: save where {nameof(Pending)} is 0.");
 
     /// <inheritdoc/>
     /// <remarks>It also refuses the state of another number of batches.</remarks>

@@ -69,8 +69,8 @@ public sealed class StagedFreeze : ITrainingState
     /// <summary>Whether the parts are frozen now.</summary>
     public bool IsFrozen => Iteration < iterations;
 
-    /// <summary>Counts an iteration as done. After the last frozen one it releases the parts that no other freeze holds: they take gradients,
-    /// and are in training mode if the model is.</summary>
+    /// <summary>Counts an iteration as done. After the last frozen one it releases the parts that no other freeze holds: they take
+    /// gradients, and are in training mode if the model is.</summary>
     public void Step()
     {
         var wasFrozen = IsFrozen;
@@ -101,10 +101,11 @@ public sealed class StagedFreeze : ITrainingState
     {
         state.Count("iteration");
         state.CheckSettings(new Dictionary<string, double> { [LengthKey] = iterations });
-        var saved = state.Keys.Where(key => key.StartsWith(PartKey, StringComparison.Ordinal)).Select(key => key[PartKey.Length..]).ToList();
+        var saved = state.Keys.Where(key => key.StartsWith(PartKey, StringComparison.Ordinal))
+            .Select(key => key[PartKey.Length..]).ToList();
         if (!saved.ToHashSet().SetEquals(Prefixes))
-            throw new ArgumentException(
-                $"it was saved with prefixes = {string.Join(", ", saved)}, and here prefixes = {string.Join(", ", Prefixes)}.", nameof(state));
+            throw new ArgumentException($"it was saved with prefixes = {string.Join(", ", saved)}, and here prefixes = "
+                + $"{string.Join(", ", Prefixes)}.", nameof(state));
     }
 
     /// <inheritdoc/>

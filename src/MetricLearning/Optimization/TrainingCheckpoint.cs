@@ -15,8 +15,9 @@ namespace MetricLearning;
 /// compares it with all parts before it changes any of them. After an exception all parts are as they were. A checkpoint holds no
 /// gradients: loading drops those of all modules and optimizers, so nothing of the time before remains.</para>
 /// <para><b>Settings</b> come from your program. Parts whose state belongs to their settings (samplers, seeded miners, and parts such as
-/// <see cref="ModelAverage"/> and <see cref="Curriculum"/>) refuse the state of other settings, and the message names the setting. A schedule
-/// may be another: its rate depends only on the position, so a run can be made longer, and has the rates of the new schedule.</para>
+/// <see cref="ModelAverage"/> and <see cref="Curriculum"/>) refuse the state of other settings, and the message names the setting. A
+/// schedule may be another: its rate depends only on the position, so a run can be made longer, and has the rates of the new
+/// schedule.</para>
 /// <para>The file does not depend on the device. It is a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of
 /// the module added as "model" are named <c>model.layer1.weight</c> and so on. Loading executes nothing from the file.</para>
 /// <para>The random state is that of torch's CPU generator. TorchSharp gives no access to the generators of CUDA, so dropout that is drawn

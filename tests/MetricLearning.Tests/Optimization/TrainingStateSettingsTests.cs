@@ -10,8 +10,9 @@ public sealed class TrainingStateSettingsTests : IDisposable
     private readonly nn.Module<Tensor, Tensor> model = nn.Sequential(("body", nn.Linear(2, 2)), ("head", nn.Linear(2, 2)));
     private readonly List<IDisposable> owned = [];
 
-    /// <summary>A setting: a part that has it, the same part with another value, and the name in the message, or null if the state is taken
-    /// over on purpose. <c>EarlyStop.patience</c> is the length of a run. Settings of miners and their losses come from the program.</summary>
+    /// <summary>A setting: a part that has it, the same part with another value, and the name in the message, or null if the state is
+    /// taken over on purpose. <c>EarlyStop.patience</c> is the length of a run. Settings of miners and their losses come from the
+    /// program.</summary>
     private Dictionary<string, (ITrainingState Saved, ITrainingState Other, string? Named)> Settings()
     {
         var span = TrainingSpan.Iterations(10);

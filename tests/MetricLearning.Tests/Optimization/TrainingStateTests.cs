@@ -136,8 +136,8 @@ public sealed class TrainingStateTests : IDisposable
         checkpoint.Save(File);
         var other = new TrainingCheckpoint();
         other.Add("easy to hard", Curriculum.Over(TrainingSpan.Iterations(20)));
-        Assert.Equal($"{File} does not fit: the state of 'easy to hard' is refused: it was saved with end in iterations = 10, and here end in "
-            + "iterations = 20.", Assert.Throws<InvalidDataException>(() => other.Load(File)).Message);
+        Assert.Equal($"{File} does not fit: the state of 'easy to hard' is refused: it was saved with end in iterations = 10, and here end "
+            + "in iterations = 20.", Assert.Throws<InvalidDataException>(() => other.Load(File)).Message);
     }
 
     [Fact]
