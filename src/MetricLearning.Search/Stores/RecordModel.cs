@@ -201,7 +201,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         foreach (var name in entries.Keys)
             if (Named(name) is null)
                 throw new ArgumentException($"'{name}' is not a property of the collection, got it in the record {Text(key)}. The "
-                    + $"definition has {string.Join(", ", model.Properties.Select(property => $"'{property.ModelName}'"))}.", nameof(record));
+                    + $"definition has {string.Join(", ", model.Properties.Select(property => $"'{property.ModelName}'"))}.",
+                    nameof(record));
         foreach (var property in model.Properties)
             if (property.Type.IsValueType && Nullable.GetUnderlyingType(property.Type) is null
                 && entries.GetValueOrDefault(property.ModelName) is null)
@@ -238,8 +239,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         if (RecordModelBuilder.IsVector(property.Type)) return [.. given.Select(VectorOf)];
         if (Array.IndexOf(given, null) is >= 0 and var missing)
             throw new ArgumentException($"'{property.ModelName}' must not be null, because its vector is made of it, got null in the "
-                + $"record {Text(Key.GetValueAsObject(records[missing]))}. The store keeps only the vector: set '{property.ModelName}' again "
-                + "before you write a record that you have read.", property.ModelName);
+                + $"record {Text(Key.GetValueAsObject(records[missing]))}. The store keeps only the vector: set '{property.ModelName}' "
+                + "again before you write a record that you have read.", property.ModelName);
         var embeddings = await GenerateAsync().ConfigureAwait(false);
         if (embeddings.Count != records.Count)
             throw new InvalidOperationException($"The embedding generator of '{property.ModelName}' gave {embeddings.Count} embeddings for "

@@ -12,7 +12,7 @@ internal static class Filters
     private static readonly long[] counts = [10_000_000_000L, 7];
     private static readonly DayOfWeek[] days = [DayOfWeek.Sunday, DayOfWeek.Tuesday];
     private static readonly object itemB = new string("item b".ToCharArray()), boxed = 2L;
-    private static readonly object? nothing = null;
+    private static object? Nothing => null;
     private static readonly List<object?> objects = ["item a", null];
     private static readonly Guid second = Item.GroupOf(1);
     private static readonly DateTimeOffset spring = new(2026, 4, 1, 0, 0, 0, TimeSpan.Zero);
@@ -59,8 +59,8 @@ internal static class Filters
         (r => (object?)r.Name != itemB, r => r.Name != "item b"),
         (r => itemB == (object?)r.Name, r => r.Name == "item b"),
         (r => (object)r.Size == boxed, r => r.Size == 2),
-        (r => (object?)r.Count == nothing, r => r.Count is null),
-        (r => (object)r.Size != nothing, _ => true),
+        (r => (object?)r.Count == Nothing, r => r.Count is null),
+        (r => (object)r.Size != Nothing, _ => true),
         (r => (DayOfWeek)r.Size == DayOfWeek.Monday, r => r.Size == 1),
         (r => days.Contains((DayOfWeek)r.Size), r => r.Size is 0 or 2),
         (r => objects.Contains(r.Name), r => r.Name is null or "item a"),
