@@ -64,7 +64,7 @@ public sealed class MarginLoss : TupleLoss
             : (ones_like(anchors), ones_like(others));
         var active = ((pull > S(0)) * pullWeights).sum().Plus(((push > S(0)) * pushWeights).sum());
         yield return pairs is null
-            ? new(pull + push, anchors) { Divisor = active }
+            ? new(pull.Plus(push), anchors) { Divisor = active }
             : new(cat([pull * pullWeights, push * pushWeights]), cat([anchors, others])) { Divisor = active };
 
         if (beta is null || Nu == 0 || anchors.size(0) == 0) yield break;
