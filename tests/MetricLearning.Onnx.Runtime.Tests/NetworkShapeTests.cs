@@ -13,8 +13,8 @@ public sealed class NetworkShapeTests : IDisposable
     public async Task AFixedNumberOfImages_GivesTheVectorsOfAFreeOne(int images, int maxBatch)
     {
         using var free = new OnnxEmbedder(MeanColor.Planes(folder, plain));
-        var network = Network([MeanColor.Mean("images", 2, 3)], [images, 3], images);
-        using var embedder = new OnnxEmbedder(network, new() { MaxBatch = maxBatch });
+        var path = Network([MeanColor.Mean("images", 2, 3)], [images, 3], images);
+        using var embedder = new OnnxEmbedder(path, new() { MaxBatch = maxBatch });
         Assert.Equal(3, embedder.Dimension);
         var pictures = Enumerable.Range(0, 45).Select(i => RandomImage.Of(8, 8, (ulong)i)).ToArray();
         var vectors = await Task.WhenAll(pictures.Select(picture => embedder.EmbedAsync(picture)));

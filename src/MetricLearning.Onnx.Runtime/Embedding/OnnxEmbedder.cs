@@ -69,8 +69,8 @@ public sealed class OnnxEmbedder : IDisposable
     /// says why.</exception>
     /// <exception cref="InvalidOperationException">The network could not be run, or what it gave for the image is no embedding: a number is
     /// not finite, or all are zeros and cannot be scaled to length 1. The message names the network's file. If it is no embedding, the
-    /// inner exception is an <see cref="ArithmeticException"/> (<see cref="NotFiniteNumberException"/> or <see
-    /// cref="DivideByZeroException"/>), and other images are not affected.</exception>
+    /// inner exception is an <see cref="ArithmeticException"/> (<see cref="NotFiniteNumberException"/> or
+    /// <see cref="DivideByZeroException"/>), and other images are not affected.</exception>
     /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
     /// <exception cref="ObjectDisposedException">The embedder is disposed.</exception>
     public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
