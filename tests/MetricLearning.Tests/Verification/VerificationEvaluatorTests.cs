@@ -233,6 +233,10 @@ public class VerificationEvaluatorTests
         Assert.Equal(4.9, report.ThresholdAt(0.5), 1e-6);
         Assert.Equal(2.0 / 3, report.DetectionAndIdentificationRateAt(0), 1e-12);
         Assert.Equal(1, report.DetectionAndIdentificationRateAt(1), 1e-12);
+        Assert.Contains("3 known and 2 unknown queries", report.ToString(), StringComparison.Ordinal);
+        Assert.Contains("FAR 0.1 %: DIR 66.67 %, 66.67 % within 20, alarm below 1.5", report.ToString(), StringComparison.Ordinal);
+        using var known = new EmbeddingSet(tensor(new float[] { 0 }).view(1, 1), [1]);
+        Assert.Contains("DIR –", new OpenSetEvaluator().Evaluate(known, gallery).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
