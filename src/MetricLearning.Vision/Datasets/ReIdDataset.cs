@@ -315,8 +315,8 @@ public sealed class ReIdDataset
             yield return $"{MessageText.Counted(both.Length, "identity is", "identities are")} in training and in the gallery: "
                 + $"{MessageText.Some(both)}. Scores on {(both.Length == 1 ? "it" : "them")} say little.";
         foreach (var (list, part) in new[] { (Train, "train"), (Query, "query"), (Gallery, "gallery") }.DistinctBy(pair => pair.Item1))
-            if (list.GroupBy(sample => sample.Path, StringComparer.Ordinal).Where(same => same.Skip(1).Any()).Select(same => same.Key)
-                .ToArray() is { Length: > 0 } repeated)
+            if (list.GroupBy(sample => sample.Path, StringComparer.Ordinal).Where(same => same.Skip(1).Any())
+                .Select(same => same.Key).ToArray() is { Length: > 0 } repeated)
                 yield return $"{part} has {MessageText.Counted(repeated.Length, "image")} more than once: {MessageText.Some(repeated)}. "
                     + "Each time counts.";
         if (Published?.DifferenceFrom(Train, Query, Gallery) is { } difference) yield return difference;
