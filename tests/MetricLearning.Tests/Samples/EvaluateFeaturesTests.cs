@@ -148,8 +148,8 @@ public sealed class EvaluateFeaturesTests : IDisposable
         NumPyArchive.Write(InFolder("second.npz"), arrays);
         (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
         Assert.Equal(1, code);
-        Assert.Contains("Two runs are compared query by query, but query 0 is identity 0, camera 1 in first, and identity 1, camera 1 in "
-            + "second.", error, StringComparison.Ordinal);
+        Assert.Contains("query by query, but query 0 is identity 0, camera 1 in first, and identity 1, camera 1 in second.", error,
+            StringComparison.Ordinal);
     }
 
     [Theory]
