@@ -23,7 +23,7 @@ internal static class Experiment
                 return false;
             }
         }
-        using var use = new FolderLock(folder.Name);
+        using var use = new FolderLock(folder.Name, "--output");
         try
         {
             prepare?.Invoke();

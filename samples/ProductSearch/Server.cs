@@ -16,8 +16,9 @@ internal static class Server
         var builder = LocalServer.Builder(new IPEndPoint(settings.Address, settings.Port), Uploads.MaxBytes, MostConnections);
         builder.WebHost.ConfigureKestrel(kestrel =>
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(Uploads.LeastBytesPerSecond, Uploads.Patience));
-        builder.Services.AddSingleton(settings).AddSingleton<DataLock>().AddSingleton<StatusBoard>().AddSingleton<Startup>()
-            .AddSingleton<FolderIndexing>();
+        builder.Services.AddSingleton(settings).AddSingleton<StatusBoard>().AddSingleton<Startup>().AddSingleton<FolderIndexing>();
+        // A second program with another network would delete the collections of the first.
+        builder.Services.AddSingleton(_ => new FolderLock(settings.Data.FullName, "--data"));
         builder.Services.AddHostedService(services => services.GetRequiredService<Startup>());
         builder.Services.AddRateLimiter(limiter =>
         {
@@ -30,7 +31,7 @@ internal static class Server
         });
 
         var app = builder.Build();
-        app.Services.GetRequiredService<DataLock>();
+        app.Services.GetRequiredService<FolderLock>();
         LocalServer.Use(app);
         var page = new EmbeddedFileProvider(typeof(Server).Assembly, "page");
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = page });

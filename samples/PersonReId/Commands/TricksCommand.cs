@@ -68,7 +68,7 @@ internal static class TricksCommand
                 EvaluateEvery = recipe.Epochs,
                 Start = File.Exists(Path.Combine(folder.FullName, TrainingCheckpoint.LastFile)) ? RunStart.Resume : RunStart.New,
             };
-            using var use = new FolderLock(folder.FullName);
+            using var use = new FolderLock(folder.FullName, "--output");
             if (last.Start == RunStart.Resume) RunRecord.CheckSettings(source, last);
             var figures = TrainingLoop.Run(source, last, cancellationToken).Progress[^1].Figures;
             table.Add([name, Cell(figures), recipe.Fingerprint()]);

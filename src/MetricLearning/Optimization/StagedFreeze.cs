@@ -11,6 +11,7 @@ namespace MetricLearning;
 /// torchreid (<c>fixbase_epoch</c>) all but the classifier for 10 epochs. Parameters that you froze before are never released.
 /// <para>Freezes of one model may overlap, to release it part by part. What several of them hold is released with the last of them, in
 /// whichever order they were made.</para>
+/// <para>Move the model to its device before, because that replaces its parameters; the same holds for optimizers.</para>
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
 /// checkpoint.Add("freeze", freeze);

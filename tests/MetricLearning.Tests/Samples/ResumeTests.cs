@@ -210,7 +210,7 @@ public sealed partial class ResumeTests(SmallRun run)
             {
                 var (code, output) = SmallRun.Run(run.Train(folder, option));
                 Assert.Equal(1, code);
-                Assert.Contains($"{folder} is in use by another run", output, StringComparison.Ordinal);
+                Assert.Contains($"{folder} is in use by another program", output, StringComparison.Ordinal);
                 Assert.Equal(before.Append(Path.Combine(folder, "in-use")).Order(), Directory.GetFiles(folder).Order());
             }
         SmallRun.Finish(run.Train(folder, "--resume"));
