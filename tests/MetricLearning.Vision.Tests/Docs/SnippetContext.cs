@@ -95,6 +95,7 @@ public abstract class SnippetContext
         protected string fingerprint = null!;
         protected EmbeddingSpace space = null!;
         protected IEnumerable<Product> records = null!;
+        protected Microsoft.Extensions.VectorData.VectorStoreCollection<string, Product> products = null!;
         protected Microsoft.Extensions.VectorData.VectorStore connector = null!;
         protected MetricLearning.Search.MatchDecision decision = null!;
         protected MetricLearning.Search.ExactSearch<string, Product> search = null!;
