@@ -125,5 +125,5 @@ public abstract class TupleLoss : MetricLoss
 
     private Tuples Mine(LossBatch batch) => ReferenceEquals(Miner, Miner.All)
         ? batch.Candidates
-        : Miner.Fitting(Miner.Mine(batch.Distances(Miner.Distance ?? Distance)), batch.Candidates, nameof(Miner.Mine));
+        : Miner.Fitting(Miner.Mine(batch.Distances(Miner.Distance ?? Distance)), batch.Rows, batch.Columns, nameof(Miner.Mine));
 }

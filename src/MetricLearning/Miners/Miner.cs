@@ -90,7 +90,8 @@ public abstract class Miner
             throw new ArgumentException($"distances must be [{candidates.Rows}, {candidates.Columns}], got {Guard.Shape(distances)}.",
                 nameof(distances));
         if (candidates.Rows == 0 || candidates.Columns == 0) return candidates;
-        return WithoutGradient(candidates, () => Fitting(MineCore(distances.detach(), candidates), candidates, nameof(MineCore)));
+        return WithoutGradient(candidates,
+            () => Fitting(MineCore(distances.detach(), candidates), candidates.Rows, candidates.Columns, nameof(MineCore)));
     }
 
     /// <summary>Picks tuples of a batch from the distances that all its losses and miners share.</summary>
@@ -113,12 +114,13 @@ public abstract class Miner
         allowed is null || allowed.Permits(distance) ? distance
             : throw new ArgumentException($"{name} must be {allowed}, got {distance?.ToString() ?? "null"}.", name);
 
-    /// <summary>Requires that an override returned tuples over the rows and columns of the candidates.</summary>
+    /// <summary>Requires that an override returned tuples over the rows and columns of the batch.</summary>
+    /// <remarks>It does not take the candidates: a miner that searches tiles never makes their masks.</remarks>
     /// <exception cref="InvalidOperationException">The tuples are null or of another size.</exception>
-    internal Tuples Fitting(Tuples? mined, Pairs candidates, string member) =>
-        Returned.Value(mined, this, member) is { } tuples && tuples.Rows == candidates.Rows && tuples.Columns == candidates.Columns
+    internal Tuples Fitting(Tuples? mined, long rows, long columns, string member) =>
+        Returned.Value(mined, this, member) is { } tuples && tuples.Rows == rows && tuples.Columns == columns
             ? tuples
-            : throw Returned.Wrong(this, member, $"tuples over {candidates.Rows} rows and {candidates.Columns} columns",
+            : throw Returned.Wrong(this, member, $"tuples over {rows} rows and {columns} columns",
                 $"{mined!.Rows} and {mined.Columns}");
 
     /// <summary>Runs a search without gradient and frees every tensor that it makes, except the tuples.</summary>
