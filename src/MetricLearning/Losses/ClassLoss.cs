@@ -51,8 +51,9 @@ public abstract class ClassLoss : MetricLoss
 
     /// <summary>
     /// If it is set, each sample is weighted by how often it occurs in the tuples that this miner picks, relative to the sample that occurs
-    /// most often. If the miner picks nothing, all samples have the weight 1, as in pytorch-metric-learning. The miner compares by <see
-    /// cref="Miner.Distance"/>, or by the Euclidean distance of rows of length 1. Null (the default): all samples have the same weight.
+    /// most often. If the miner picks nothing, all samples have the weight 1, as in pytorch-metric-learning. The miner compares by
+    /// <see cref="Miner.Distance"/>, or by the Euclidean distance of rows of length 1. Null (the default): all samples have the same
+    /// weight.
     /// </summary>
     public Miner? Miner { get; init; }
 

@@ -13,8 +13,7 @@ namespace MetricLearning;
 /// number of hinges that are above 0, as in pytorch-metric-learning. With this reducer a pair is weighted by the number of triplets that it
 /// is in, so all triplets take O(N²) memory. With any other reducer each triplet is a value, and takes memory of its own. A single learned
 /// β adds ν·β once. One β for each class adds Σ ν·β over the triplets, divided by the same divisor. A learned β is the parameter
-/// <c>beta</c>: give
-/// <c>loss.parameters()</c> to the optimizer. Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017.
+/// <c>beta</c>: give <c>loss.parameters()</c> to the optimizer. Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017.
 /// </remarks>
 public sealed class MarginLoss : TupleLoss
 {

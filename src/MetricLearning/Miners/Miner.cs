@@ -13,8 +13,8 @@ namespace MetricLearning;
 /// All miners of the library follow these rules. Among candidates at equal distance, the lowest index is taken, unless a setting keeps
 /// ties. Rows that are equal to the bit are at equal distances in float32 on the CPU; in float64 and on other devices the product of
 /// libtorch may round their distances differently. An anchor that lacks a candidate it needs gives no tuple. A NaN distance is always
-/// taken, so that it reaches the loss and is seen there. To add a miner, derive from this class and write <see cref="MineCore"/>. Use <see
-/// cref="Scalars.S(double)"/> for numbers:
+/// taken, so that it reaches the loss and is seen there. To add a miner, derive from this class and write <see cref="MineCore"/>. Use
+/// <see cref="Scalars.S(double)"/> for numbers:
 /// <code>
 /// sealed class FarNegatives(double radius) : Miner
 /// {

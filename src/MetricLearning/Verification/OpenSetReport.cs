@@ -68,9 +68,12 @@ public sealed record OpenSetReport
         {
             text.Append(CultureInfo.InvariantCulture, $"  FAR {100 * rate:0.###} %: DIR {Percent(rate, 1)}");
             if (MaxRank > 1) text.Append(CultureInfo.InvariantCulture, $", {Percent(rate, MaxRank)} within {MaxRank}");
-            text.AppendLine(CultureInfo.InvariantCulture, $", alarm below {ThresholdAt(rate):G6}");
+            text.AppendLine(CultureInfo.InvariantCulture, $", alarm below {Threshold(rate)}");
         }
         return text.ToString();
+
+        string Threshold(double rate) => ThresholdAt(rate) is var threshold && double.IsNaN(threshold) ? "–"
+            : threshold.ToString("G6", CultureInfo.InvariantCulture);
 
         string Percent(double rate, int rank) => DetectionAndIdentificationRateAt(rate, rank) is var share && double.IsNaN(share) ? "–"
             : string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %");

@@ -1,3 +1,4 @@
+using System.Reflection;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
 
@@ -6,6 +7,22 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class TripletLossTests
 {
+    /// <summary>The masks of candidates take twice N² bytes, and the search in tiles reads none of them.</summary>
+    [Fact]
+    public void BatchHard_MakesNeitherMatrixNorMasks()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        using var batch = new LossBatch(x, y);
+        using var loss = new TripletLoss();
+        loss.Evaluate(batch);
+        Assert.False(batch.Distances(loss.Distance).HasMatrix);
+        var masks = typeof(LossBatch).GetField("candidates", BindingFlags.NonPublic | BindingFlags.Instance)!;
+        Assert.Null(masks.GetValue(batch));
+        Assert.NotNull(batch.Candidates);
+        Assert.NotNull(masks.GetValue(batch));
+    }
+
     /// <summary>x = 0, 1, 1.5, 4 on a line with the classes 0, 0, 1, 1 and the margin 0.3. The values are computed by hand.</summary>
     [Fact]
     public void FourPointsOnALine()

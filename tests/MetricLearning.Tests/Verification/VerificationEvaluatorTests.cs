@@ -237,6 +237,7 @@ public class VerificationEvaluatorTests
         Assert.Contains("FAR 0.1 %: DIR 66.67 %, 66.67 % within 20, alarm below 1.5", report.ToString(), StringComparison.Ordinal);
         using var known = new EmbeddingSet(tensor(new float[] { 0 }).view(1, 1), [1]);
         Assert.Contains("DIR –", new OpenSetEvaluator().Evaluate(known, gallery).ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", new OpenSetEvaluator().Evaluate(known, gallery).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
