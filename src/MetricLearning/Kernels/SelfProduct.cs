@@ -16,11 +16,16 @@ internal static unsafe class SelfProduct
     private const double LeastWork = 1L << 37;     // N³·D
     private const long MostNumbers = 1 << 27;      // of the packed rows
 
+    /// <summary>The least number of coordinates. A wide mm is so fast that, for fewer, writing the mirror image takes longer than half a
+    /// product saves.</summary>
+    private static readonly int leastWidth = TileProduct.MmIsWide ? 256 : 1;
+
     /// <summary>Whether this class should multiply the batch with itself.</summary>
     /// <param name="x">[N, D].</param>
     public static bool Supports(Tensor x) =>
         TileProduct.IsFast && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32
-        && Math.Pow(x.size(0), 3) * x.size(1) >= LeastWork && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
+        && x.size(1) >= leastWidth && Math.Pow(x.size(0), 3) * x.size(1) >= LeastWork
+        && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
 
     /// <summary>[N, N], without gradient. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>

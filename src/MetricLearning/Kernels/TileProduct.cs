@@ -29,23 +29,29 @@ internal static unsafe class TileProduct
     /// <summary>The number of coordinates that are summed in registers before the sum is stored.</summary>
     public const int Depth = 256;
 
-    /// <summary>Whether a whole product by tiles is about as fast as libtorch's mm. That holds if the processor has FMA, except on Intel
-    /// processors with 512-bit vectors, because oneMKL uses those. The rule is fixed in code and not measured, so that a second run gives
-    /// the same bits.</summary>
+    /// <summary>How to compile a method that keeps a tile of sums in registers: with optimization at once, and never as a part of its caller,
+    /// where the registers may not suffice.</summary>
+    public const MethodImplOptions RegisterTile = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
+
+    /// <summary>Whether a whole product by tiles is about as fast as libtorch's mm. That holds if the processor has FMA and mm has no
+    /// wider vectors than the tiles. The rule is fixed in code and not measured, so that a second run gives the same bits.</summary>
     public static bool IsFast { get; } = Rule(
-        AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, Avx512F.IsSupported && IsOfIntel);
+        AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, MmIsWide && !IsWide);
 
     /// <summary>Whether tiles are computed in vectors of 512 bits. This is true if the processor has them and, as .NET judges, does not
     /// slow down for them.</summary>
     public static bool IsWide => Vector512.IsHardwareAccelerated;
+
+    /// <summary>Whether mm uses vectors of 512 bits, as oneMKL does on Intel processors that have them.</summary>
+    public static bool MmIsWide => Avx512F.IsSupported && IsOfIntel;
 
     private static bool IsOfIntel => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
 
     /// <summary>The rule of <see cref="IsFast"/>.</summary>
     /// <param name="chosen">The value of the switch; null if it is not set.</param>
     /// <param name="fused">Whether the processor has FMA.</param>
-    /// <param name="wide">Whether mm uses 512-bit vectors.</param>
-    public static bool Rule(bool? chosen, bool fused, bool wide) => fused && (chosen ?? !wide);
+    /// <param name="wider">Whether mm uses wider vectors than the tiles.</param>
+    public static bool Rule(bool? chosen, bool fused, bool wider) => fused && (chosen ?? !wider);
 
     /// <summary>Subtracts a mean from the rows and packs them into panels; the last panel is padded with zero rows.</summary>
     /// <param name="rows">The first row; rows are <paramref name="width"/> apart.</param>
@@ -129,7 +135,7 @@ internal static unsafe class TileProduct
     }
 
     /// <summary>Multiplies a panel of 6 rows with a panel of 16 rows; the 12 vectors of sums stay in registers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(RegisterTile)]
     private static void MultiplyPanels(float* left, float* right, int depth, float* tile, int stride, bool add)
     {
         Vector256<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
@@ -165,7 +171,7 @@ internal static unsafe class TileProduct
     }
 
     /// <summary>Multiplies two panels of 6 rows with two panels of 16 rows; the 24 vectors of sums stay in registers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(RegisterTile)]
     private static void MultiplyFourPanels(float* left, float* below, float* right, float* beside, int depth, float* tile, int stride,
         bool add)
     {

@@ -69,15 +69,17 @@ public class SelfProductTests
     [Theory]
     [InlineData(null, true, false, true), InlineData(null, true, true, false), InlineData(null, false, false, false)]
     [InlineData(true, true, true, true), InlineData(true, false, false, false), InlineData(false, true, false, false)]
-    public void Rule_GoesByTheProcessor_UnlessTheSwitchIsSet(bool? chosen, bool fused, bool wide, bool wins) =>
-        Assert.Equal(wins, TileProduct.Rule(chosen, fused, wide));
+    public void Rule_GoesByTheProcessor_UnlessTheSwitchIsSet(bool? chosen, bool fused, bool wider, bool wins) =>
+        Assert.Equal(wins, TileProduct.Rule(chosen, fused, wider));
 
     [Fact]
     public void Suits_LargeBatchesOfFloat32()
     {
         using var scope = NewDisposeScope();
-        Assert.Equal(TileProduct.IsFast, SelfProduct.Supports(empty(1024, 128)));
+        Assert.Equal(TileProduct.IsFast, SelfProduct.Supports(empty(1024, 256)));
+        Assert.Equal(TileProduct.IsFast && !TileProduct.MmIsWide, SelfProduct.Supports(empty(1024, 128)));
         Assert.False(SelfProduct.Supports(empty(1023, 128)));
+        Assert.False(SelfProduct.Supports(empty(812, 256)));
         Assert.False(SelfProduct.Supports(empty(1024, 512, ScalarType.Float64)));
     }
 

@@ -213,7 +213,7 @@ internal static unsafe class FixedPoint
     /// <param name="panel">Rows on the right, <see cref="Panel"/> of them interleaved by pairs.</param>
     /// <param name="pairs">Pairs of places of a row.</param>
     /// <param name="sums">Memory for 96 integers, overwritten.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(TileProduct.RegisterTile)]
     private static void Sums(int* strip, int* panel, int pairs, int* sums)
     {
         Vector256<int> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
@@ -256,7 +256,7 @@ internal static unsafe class FixedPoint
     }
 
     /// <summary>Computes the same for two strips and a panel, [12, 16], in vectors of 512 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(TileProduct.RegisterTile)]
     private static void SumsOfTwo(int* strip, int* next, int* panel, int pairs, int* sums)
     {
         Vector512<int> a = default, b = default, c = default, d = default, e = default, f = default;
