@@ -8,6 +8,9 @@ internal sealed class FeatureCollector(ImageList images, EmbeddingSpace space) :
     private readonly List<int> rows = new(images.Count);
     private Tensor? features;
 
+    /// <summary>The length and the type of the rows as the network gave them; null before the first.</summary>
+    public (long Length, ScalarType Type)? Kind { get; private set; }
+
     /// <summary>Adds the features [n, D] of the images with these indices, as the network gave them.</summary>
     /// <exception cref="InvalidOperationException">The features of an image are no vector of the space. The message has the
     /// path.</exception>
@@ -16,6 +19,7 @@ internal sealed class FeatureCollector(ImageList images, EmbeddingSpace space) :
         if (space.FaultOf(output) is var (row, fault))
             throw new InvalidOperationException($"{images[indices[(int)row]].Path}: its features are {fault}.");
         using var part = space.FinishSound(output);
+        Kind = (output.size(1), output.dtype);
         features ??= empty([images.Count, part.size(1)], part.dtype, part.device).DetachFromDisposeScope();
         using var place = features.narrow(0, rows.Count, indices.Count);
         place.copy_(part);

@@ -106,7 +106,8 @@ public sealed class ImageLoader
 
     /// <summary>Loads the rest of the sampler's current epoch.</summary>
     /// <remarks>When a batch is handed out, the sampler's state becomes the state after that batch. So a checkpoint that is taken after the
-    /// training step resumes with the next batch. A batch is left out if none of its images can be read.</remarks>
+    /// training step resumes with the next batch. If the state is in the middle of a batch, the first batch is the rest of it. A batch is
+    /// left out if none of its images can be read.</remarks>
     /// <param name="sampler">Chooses the images and their order.</param>
     /// <param name="cancellationToken">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="sampler"/> is null.</exception>
@@ -164,11 +165,12 @@ public sealed class ImageLoader
     /// <param name="journal">Stores the features so that a stopped extraction can continue; null for no journal.</param>
     /// <param name="progress">Gets the progress after each batch, on the calling thread; null for no reports.</param>
     /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="ArgumentException"><paramref name="embed"/> is null, did not give [N, D] or gave another D than
-    /// <see cref="Space"/> says, or <paramref name="batchSize"/> is less than 1.</exception>
+    /// <exception cref="ArgumentException"><paramref name="embed"/> is null, did not give floating-point [N, D], or gave another D or type
+    /// than before or another D than <see cref="Space"/> says; or <paramref name="batchSize"/> is less than 1.</exception>
     /// <exception cref="InvalidOperationException">The list is empty, the features of an image are NaN or infinite, or all zeros although
     /// the space says <c>Normalized</c>, or a step of the transform threw. These messages have the path, except the first.</exception>
-    /// <exception cref="InvalidDataException">The journal belongs to another extraction.</exception>
+    /// <exception cref="InvalidDataException">The journal belongs to another extraction, or it lacks an image that could not be read and
+    /// <see cref="BadImages"/> says to throw.</exception>
     /// <inheritdoc cref="Batches(Sampler, CancellationToken)" path="/exception[contains(@cref, '.IO.')]"/>
     public EmbeddingSet Extract(Func<Tensor, Tensor> embed, int batchSize = 64, ExtractionJournal? journal = null,
         IProgress<ExtractionProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -186,9 +188,7 @@ public sealed class ImageLoader
             using (NewDisposeScope())
             {
                 var part = embed(batch.Images);
-                if (part.dim() != 2 || part.size(0) != batch.Count)
-                    throw new ArgumentException(
-                        $"embed must give one row of features per image, [{batch.Count}, D], got {Guard.Shape(part)}.", nameof(embed));
+                if (FaultOf(part, batch.Count, rows.Kind) is { } fault) throw new ArgumentException(fault, nameof(embed));
                 rows.Add(batch.Indices, part);
                 file?.Append(batch.Indices, part, end);
             }
@@ -196,6 +196,18 @@ public sealed class ImageLoader
         }
         return rows.ToSet();
     }
+
+    /// <summary>Says why the result of a network cannot be the features of a batch; null if it can.</summary>
+    /// <param name="part">The result.</param>
+    /// <param name="count">The number of images in the batch.</param>
+    /// <param name="kind">The length and the type of the rows before it; null if there are none.</param>
+    private static string? FaultOf(Tensor? part, int count, (long Length, ScalarType Type)? kind) =>
+        part is null ? "embed must give one row of features per image, got null."
+        : part.dim() != 2 || part.size(0) != count || part.size(1) == 0
+            ? $"embed must give one row of features per image, [{count}, D], got {Guard.Shape(part)}."
+        : !part.is_floating_point() ? $"embed must give floating-point features, got {part.dtype}."
+        : kind is var (length, type) && (part.size(1) != length || part.dtype != type)
+            ? $"embed must give rows of {length} {type} as before, got {Guard.Shape(part)} {part.dtype}." : null;
 
     /// <summary>Takes over the features in the journal. Returns the number of images that are done.</summary>
     private int Restore(JournalFile file, FeatureCollector rows)
@@ -209,7 +221,13 @@ public sealed class ImageLoader
                 done = end;
             }
         for (var i = 0; i < done; i++)
-            if (!there.Contains(i)) bad.TryAdd(i, $"{Images[i].Path}: could not be read before the extraction was stopped.");
+        {
+            if (there.Contains(i)) continue;
+            var fault = $"{Images[i].Path}: could not be read before the extraction was stopped";
+            if (BadImages == BadImages.Throw) throw new InvalidDataException(
+                $"{fault}. The journal {file.Path} has no features of it: delete the journal to begin anew.");
+            bad.TryAdd(i, $"{fault}.");
+        }
         return done;
     }
 
@@ -234,7 +252,8 @@ public sealed class ImageLoader
             {
                 for (; next < indices.Length && pending.Count <= BatchesAhead; next = pending.Last().End)
                 {
-                    var end = Math.Min(next + batchSize, indices.Length);
+                    // A start in the middle of a batch begins with the rest of that batch, so the groups of a sampler stay together.
+                    var end = next + Math.Min(batchSize - next % batchSize, indices.Length - next);
                     int[] members = [.. indices[next..end].Select(index => (int)index)];
                     var batch = new BatchBuilder(members, end, Transform, OnBatches, Device);
                     pending.Enqueue(batch);

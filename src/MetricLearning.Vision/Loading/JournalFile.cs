@@ -7,7 +7,6 @@ namespace MetricLearning.Vision;
 internal sealed class JournalFile : IDisposable
 {
     private const int HeadLength = 4 * sizeof(int);
-    private readonly string path;
     private readonly int imageCount;
     private readonly FileStream stream;
 
@@ -16,7 +15,7 @@ internal sealed class JournalFile : IDisposable
     /// <param name="imageCount">The number of images that are extracted.</param>
     public JournalFile(string path, byte[] fingerprint, int imageCount)
     {
-        (this.path, this.imageCount) = (path, imageCount);
+        (Path, this.imageCount) = (path, imageCount);
         stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
@@ -40,6 +39,9 @@ internal sealed class JournalFile : IDisposable
         }
     }
 
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
     /// <summary>Reads the complete batches. If the program stopped while it wrote, the last batch is incomplete; it is cut
     /// off.</summary>
     /// <returns>The positions of the images; their features [n, D], which are in no dispose scope and which the caller disposes; and the
@@ -57,7 +59,7 @@ internal sealed class JournalFile : IDisposable
                 stream.Position = begin;
                 yield break;
             }
-            if (FaultOf(record, before) is { } fault) throw new InvalidDataException($"{path}, batch {number}: {fault}.");
+            if (FaultOf(record, before) is { } fault) throw new InvalidDataException($"{Path}, batch {number}: {fault}.");
             yield return (record.Indices, record.Features(), record.End);
             before = record;
         }

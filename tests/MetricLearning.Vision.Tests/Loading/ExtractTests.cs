@@ -86,6 +86,50 @@ public sealed class ExtractTests : IDisposable
             .Extract(Thirds, cancellationToken: Cancel));
     }
 
+    /// <summary>Without an error, a row of one number would be repeated to the length of the rows before it.</summary>
+    [Fact]
+    public void RowsOfAnotherLengthOrType_AreRefused_AlsoAfterAJournal()
+    {
+        var images = set.Draw(5);
+        var journal = new ExtractionJournal(set.Folder.Under("features.journal"));
+        Assert.Throws<OperationCanceledException>(() => new ImageLoader(images, plain).Extract(Thirds, 2, journal, Stops, Cancel));
+        var length = new FileInfo(journal.Path).Length;
+        (string Message, Func<Tensor, Tensor?> Embed)[] wrong =
+        [
+            ("embed must give rows of 3 Float32 as before, got [2, 1] Float32.", batch => batch.mean([1, 2, 3]).unsqueeze(1)),
+            ("embed must give rows of 3 Float32 as before, got [2, 6] Float32.", batch => Thirds(batch).repeat(1, 2)),
+            ("embed must give rows of 3 Float32 as before, got [2, 3] Float64.", batch => Thirds(batch).to(ScalarType.Float64)),
+            ("embed must give floating-point features, got Int64.", batch => Thirds(batch).to(ScalarType.Int64)),
+            ("embed must give one row of features per image, [2, D], got [2, 0].", batch => zeros(batch.size(0), 0L)),
+            ("embed must give one row of features per image, got null.", _ => null),
+        ];
+        foreach (var (message, embed) in wrong)
+        {
+            Expect.Error<ArgumentException>(message,
+                () => new ImageLoader(images, plain).Extract(embed!, 2, journal, cancellationToken: Cancel));
+            var first = true;
+            Expect.Error<ArgumentException>(message, () => new ImageLoader(images, plain).Extract(batch =>
+            {
+                var isFirst = first;
+                first = false;
+                return isFirst ? Thirds(batch) : embed(batch)!;
+            }, 2, cancellationToken: Cancel));
+        }
+        Assert.Equal(length, new FileInfo(journal.Path).Length);
+    }
+
+    [Fact]
+    public void AJournalWithoutABadImage_IsRefused_WhereBadImagesAreErrors()
+    {
+        var images = set.Draw(5);
+        File.Delete(images[1].Path);
+        var journal = new ExtractionJournal(set.Folder.Under("features.journal"));
+        Assert.Throws<OperationCanceledException>(() => new ImageLoader(images, plain) { BadImages = BadImages.Skip }
+            .Extract(Thirds, 3, journal, Stops, Cancel));
+        Expect.Error<InvalidDataException>($"{images[1].Path}: could not be read before the extraction was stopped. The journal "
+            + $"{journal.Path} has no features of it", () => new ImageLoader(images, plain).Extract(Thirds, 3, journal, null, Cancel));
+    }
+
     [Theory]
     [InlineData(1, 0)]
     [InlineData(2, 0)]

@@ -318,6 +318,26 @@ public sealed class ImageLoaderTests : IDisposable
         Assert.False(batches.MoveNext());
     }
 
+    /// <summary>The groups of a sampler stay together, as in <see cref="Sampler.Batches"/>.</summary>
+    [Fact]
+    public void AStateInTheMiddleOfABatch_BeginsWithTheRestOfIt()
+    {
+        var images = set.Draw(13);
+        var loader = new ImageLoader(images, plain) { Workers = 2 };
+        for (var position = 0; position < 13; position++)
+        {
+            var (one, other) = (new TestSet.Shuffle(13, 4), new TestSet.Shuffle(13, 4));
+            one.State = other.State = new SamplerState(2, position);
+            var expected = one.Batches().ToList();
+            var found = loader.Batches(other, Cancel).Select(batch =>
+            {
+                using (batch) return batch.Indices.Select(index => (long)index).ToArray();
+            }).ToList();
+            Assert.Equal(expected, found);
+            Assert.Equal(one.State, other.State);
+        }
+    }
+
     [Fact]
     public void BadArguments_AreNamed()
     {
