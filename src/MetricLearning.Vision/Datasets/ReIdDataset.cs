@@ -225,7 +225,7 @@ public sealed class ReIdDataset
     /// <param name="splits">The values of <c>split</c> for train, query and gallery. If query and gallery have the same one, each of its
     /// images is searched for among the others. Rows of other splits are left out; a warning names them. Default: null, the three names
     /// above.</param>
-    /// <exception cref="ArgumentException"><paramref name="splits"/> are not three.</exception>
+    /// <exception cref="ArgumentException"><paramref name="splits"/> are not three, or one is null.</exception>
     /// <inheritdoc cref="ImageList.FromCsv" path="/exception"/>
     public static ReIdDataset Csv(string csv, string imageFolder, bool testOnly = false, bool countsFromZero = false,
         IReadOnlyList<string>? splits = null) => Parts(csv, ImageTable.Csv(csv), imageFolder, testOnly, countsFromZero, splits);
@@ -240,7 +240,7 @@ public sealed class ReIdDataset
     /// <param name="splits">The values of <c>split</c> for train, query and gallery. If query and gallery have the same one, each of its
     /// images is searched for among the others. Rows of other splits are left out; a warning names them. Default: null, the three names
     /// above.</param>
-    /// <exception cref="ArgumentException"><paramref name="splits"/> are not three.</exception>
+    /// <exception cref="ArgumentException"><paramref name="splits"/> are not three, or one is null.</exception>
     /// <inheritdoc cref="ImageList.FromJsonLines" path="/exception"/>
     public static ReIdDataset JsonLines(string file, string imageFolder, bool testOnly = false, bool countsFromZero = false,
         IReadOnlyList<string>? splits = null) => Parts(file, ImageTable.JsonLines(file), imageFolder, testOnly, countsFromZero, splits);
@@ -284,6 +284,8 @@ public sealed class ReIdDataset
         splits ??= ["train", "query", "gallery"];
         if (splits.Count != 3)
             throw new ArgumentException($"splits must be three names, for train, query and gallery, got {splits.Count}.", nameof(splits));
+        if (splits.Contains(null))
+            throw new ArgumentException("splits must be three names, for train, query and gallery, got null among them.", nameof(splits));
         var (train, query) = (testOnly ? new ImageList([]) : Read(splits[0]), Read(splits[1]));
         var gallery = splits[1] == splits[2] ? query : Read(splits[2]);
         var data = InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));

@@ -157,6 +157,8 @@ public sealed class ReIdDatasetTests : IDisposable
         Assert.Equal([$"3 rows of {file} are in none of the splits trian, query, and left out. The split there: train, gallery."],
             own.Warnings);
         Assert.Contains("got 1.", Assert.Throws<ArgumentException>(() => Read(["train"])).Message, StringComparison.Ordinal);
+        Expect.Error<ArgumentException>("splits must be three names, for train, query and gallery, got null among them.",
+            () => Read(["train", null!, "gallery"]));
 
         ReIdDataset Read(string[]? splits) => json ? ReIdDataset.JsonLines(file, "p", splits: splits)
             : ReIdDataset.Csv(file, "p", splits: splits);

@@ -162,11 +162,13 @@ public sealed class PictureSourcesTests : IDisposable
         [
             ImageSample.FromBytes("good", good), ImageSample.FromBytes("cut", good.AsMemory(0, 100)),
             new ImageSample("gone", 0, 0) { Open = () => throw new IOException("The line is dead.") },
+            new ImageSample("odd", 0, 0) { Open = () => throw new InvalidDataException("The reply is not an image.") },
+            new ImageSample("secret", 0, 0) { Open = () => throw new UnauthorizedAccessException("Log in first.") },
         ]);
         var loader = new ImageLoader(list, ImageTransform.ForEvaluation(8, 8)) { BadImages = BadImages.Skip };
         using var features = loader.Extract(batch => batch.mean([2L, 3L]));
         Assert.Equal(1, features.Count);
-        Assert.Equal(["cut", "gone"], loader.Skipped.Select(bad => bad.Path));
+        Assert.Equal(["cut", "gone", "odd", "secret"], loader.Skipped.Select(bad => bad.Path));
         Assert.All(loader.Skipped, bad => Assert.StartsWith(bad.Path + ": ", bad.Reason, StringComparison.Ordinal));
     }
 

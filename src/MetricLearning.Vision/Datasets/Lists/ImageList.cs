@@ -84,16 +84,24 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public ImageList Where(Func<ImageSample, bool> predicate)
     {
         ArgumentNullException.ThrowIfNull(predicate);
-        return new(samples.Where(predicate), HasCameras, IdentityNames, HasIdentities, CountsFromZero);
+        return Where((sample, _) => predicate(sample));
     }
 
     /// <summary>Gives the list without the images that a loader could not read. Row i of the features that the loader extracted belongs to
     /// image i of the result.</summary>
+    /// <param name="bad">The <see cref="ImageLoader.Skipped"/> of the loader.</param>
+    /// <exception cref="ArgumentException">More images of this list than of <paramref name="bad"/> have one path, so it is not known which
+    /// of them could not be read.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="bad"/> is null.</exception>
     public ImageList Without(IEnumerable<BadImage> bad)
     {
         ArgumentNullException.ThrowIfNull(bad);
-        var paths = bad.Select(b => b.Path).ToHashSet(StringComparer.Ordinal);
+        var paths = bad.ToLookup(b => b.Path, StringComparer.Ordinal);
+        foreach (var same in samples.Select(s => s.Path).Where(paths.Contains).GroupBy(path => path, StringComparer.Ordinal))
+            if (same.Count() is var count && count > paths[same.Key].Count())
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                    $"bad has {paths[same.Key].Count()} of the {count} images of the path {MessageText.Excerpt(same.Key)}, so it is not ")
+                        + "known which to leave out: give each image its own path.", nameof(bad));
         return Where(sample => !paths.Contains(sample.Path));
     }
 
@@ -237,8 +245,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public (ImageList First, ImageList Others) SplitImages(int perIdentity)
     {
         Guard.AtLeast(perIdentity, 1);
-        var first = this.GroupBy(sample => sample.Identity).SelectMany(group => group.Take(perIdentity)).ToHashSet();
-        return (Where(first.Contains), Where(sample => !first.Contains(sample)));
+        var taken = new Dictionary<long, int>();
+        // By position: an image may be in the list more than once.
+        bool[] isFirst = [.. samples.Select(s => (taken[s.Identity] = taken.GetValueOrDefault(s.Identity) + 1) <= perIdentity)];
+        return (Where((_, i) => isFirst[i]), Where((_, i) => !isFirst[i]));
     }
 
     /// <summary>Makes a list of images whose names begin with identity and camera.</summary>
@@ -258,6 +268,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     }
 
     private static ImageSample[] Files(IEnumerable<string> paths) => [.. paths.Select(path => new ImageSample(path, 0, 0))];
+
+    /// <summary>Gives the images for which a predicate of the image and its position is true.</summary>
+    internal ImageList Where(Func<ImageSample, int, bool> predicate) =>
+        new(samples.Where(predicate), HasCameras, IdentityNames, HasIdentities, CountsFromZero);
 
     /// <summary>The label of an image; 0 if the list has no identities.</summary>
     internal long LabelOf(int index) => labels?[index] ?? 0;

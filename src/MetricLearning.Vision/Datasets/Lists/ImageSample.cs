@@ -66,9 +66,11 @@ public sealed record ImageSample(string Path, long Identity, long Camera, long T
                 ?? throw new InvalidOperationException($"{MessageText.Message(Path)}: {nameof(Open)} returned null instead of a stream.");
             ImageDecoder.Decode(stream, picture, Path);
         }
-        catch (IOException e) when (!e.Message.StartsWith(Path, StringComparison.Ordinal))
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
+            && !e.Message.StartsWith(MessageText.Message(Path), StringComparison.Ordinal))
         {
-            throw new IOException($"{MessageText.Message(Path)}: {MessageText.Message(e.Message)}", e);
+            var message = $"{MessageText.Message(Path)}: {MessageText.Message(e.Message)}";
+            throw e is InvalidDataException ? new InvalidDataException(message, e) : new IOException(message, e);
         }
     }
 

@@ -108,7 +108,8 @@ internal sealed class ImageTable
     {
         var column = Array.IndexOf(header, name);
         return column >= 0 ? column : throw new InvalidDataException(header.Length > 0
-            ? $"{path} has no column {name}, only {MessageText.Some(header)}." : $"{path} is empty: it must list images.");
+            ? $"{path} has no column {name}, only {MessageText.Some(header)}{(header is [var only] ? CsvRows.SeparatorHint(only) : "")}."
+            : $"{path} is empty: it must list images.");
     }
 
     private InvalidDataException Fault(int line, string what) => new(string.Create(CultureInfo.InvariantCulture,

@@ -16,11 +16,12 @@ internal static class VehicleIdReader
             new ImageSample(root.Under("image", row[0] + ".jpg"), row.Whole(1), 0)), false);
         var random = new SeededRandom(seed);
         var test = Part(list);
-        // The draw goes in the order of the vehicles, so it depends only on the list and the seed.
-        var gallery = test.GroupBy(sample => sample.Identity).OrderBy(group => group.Key)
-            .Select(group => group.ElementAt(random.NextInt(group.Count()))).ToHashSet();
+        // The draw goes in the order of the vehicles, so it depends only on the list and the seed. It is one of positions, because the list
+        // may have an image more than once.
+        var gallery = test.Select((sample, place) => (sample.Identity, place)).GroupBy(image => image.Identity, image => image.place)
+            .OrderBy(group => group.Key).Select(group => group.ElementAt(random.NextInt(group.Count()))).ToHashSet();
         return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), testOnly ? new ImageList([]) : Part(training),
-            test.Where(sample => !gallery.Contains(sample)), test.Where(gallery.Contains),
+            test.Where((_, place) => !gallery.Contains(place)), test.Where((_, place) => gallery.Contains(place)),
             RetrievalProtocol.NoFilter with { Name = "VehicleID" }, testSize == 800 ? facts : null);
     }
 }

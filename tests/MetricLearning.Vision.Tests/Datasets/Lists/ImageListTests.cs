@@ -291,6 +291,10 @@ public sealed class ImageListTests : IDisposable
         var (first, others) = list.SplitImages(2);
         Assert.Equal(["a", "b", "c"], first.Select(s => s.Path));
         Assert.Equal(["d"], others.Select(s => s.Path));
+        // An image that is in the list more than once counts each time.
+        (first, others) = new ImageList([new("a", 1, 1), new("a", 1, 1), new("b", 1, 1)]).SplitImages(1);
+        Assert.Equal(["a"], first.Select(s => s.Path));
+        Assert.Equal(["a", "b"], others.Select(s => s.Path));
     }
 
     [Fact]
@@ -298,6 +302,18 @@ public sealed class ImageListTests : IDisposable
     {
         var list = new ImageList([new("a", 1, 1), new("b", 2, 1), new("c", 3, 1)]);
         Assert.Equal(["a", "c"], list.Without([new BadImage("b", "empty")]).Select(s => s.Path));
+    }
+
+    /// <summary>Uploads may have one name. Without an error, the rows of features would belong to other images.</summary>
+    [Fact]
+    public void Without_RefusesToGuess_WhichOfSeveralImagesOfOnePathIsBad()
+    {
+        var list = new ImageList([new("a", 1, 1), new("b", 2, 1), new("b", 3, 1)]);
+        var bad = new BadImage("b", "empty");
+        Expect.Error<ArgumentException>("bad has 1 of the 2 images of the path b, so it is not known which to leave out",
+            () => list.Without([bad]));
+        Assert.Equal(["a"], list.Without([bad, bad]).Select(s => s.Path));
+        Assert.Equal(["a", "b"], list.Where(s => s.Identity < 3).Without([new BadImage("c", "")]).Select(s => s.Path));
     }
 
     private void Link(string name, string target) => File.CreateSymbolicLink(folder.Under(name), target);

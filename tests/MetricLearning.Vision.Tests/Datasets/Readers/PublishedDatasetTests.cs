@@ -164,6 +164,10 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.NotEqual(data.Gallery, ReIdDataset.VehicleId(folder.Path, 1600, seed: 4).Gallery);
         Assert.False(data.Gallery.HasCameras);
         Expect.Error<DirectoryNotFoundException>("it has no train_test_split/test_list_800.txt", () => ReIdDataset.VehicleId(folder.Path));
+        // A line that is there twice is two images, of which the gallery gets one at most.
+        Lines("train_test_split/test_list_1600.txt", [.. test.Concat(test)]);
+        data = ReIdDataset.VehicleId(folder.Path, 1600, seed: 3);
+        Assert.Equal((70, 10), (data.Query.Count, data.Gallery.Count));
     }
 
     [Fact]
