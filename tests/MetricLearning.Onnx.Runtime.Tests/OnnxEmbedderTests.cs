@@ -83,7 +83,8 @@ public sealed class OnnxEmbedderTests : IDisposable
             var error = await Assert.ThrowsAsync<InvalidDataException>(() => embedder.EmbedAsync(image, token));
             Assert.Contains(part, error.Message, StringComparison.Ordinal);
             using var stream = new MemoryStream(image);
-            await Assert.ThrowsAsync<InvalidDataException>(() => embedder.EmbedAsync(stream, token));
+            Assert.Equal(error.Message,
+                (await Assert.ThrowsAsync<InvalidDataException>(() => embedder.EmbedAsync(stream, token))).Message);
         }
         await Refused([.. "no image"u8], "not an image");
         await Refused([], "empty");

@@ -86,7 +86,7 @@ public sealed class OnnxEmbedder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(image);
         // The stream is read before a decoder is taken, so a slow upload does not block other images.
-        var bytes = await BoundedBytes.ReadAsync(image, settings.MaxBytes, cancellationToken).ConfigureAwait(false);
+        var bytes = await ImageDecoder.ReadAsync(image, settings.MaxBytes, name: null, cancellationToken).ConfigureAwait(false);
         return await EmbedAsync(target => Prepare(bytes.All, target), cancellationToken).ConfigureAwait(false);
     }
 

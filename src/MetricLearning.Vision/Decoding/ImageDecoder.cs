@@ -11,7 +11,8 @@ namespace MetricLearning.Vision;
 /// EXIF orientation is applied in JPEG, PNG and WebP. Color profiles are not applied: the values are those in the file, as in Pillow.
 /// A file that ends early is an error. A truncated JPEG that ends with an end marker decodes with its missing part gray, as in Pillow,
 /// because nothing in it shows that data is missing. Other formats (TIFF, HEIF, AVIF, JPEG XL, …) are refused with an error that names the
-/// format. Thread safety: any number of threads may decode at once, each into its own <see cref="Picture"/>.
+/// format. If an image cannot be decoded, the <see cref="Picture"/> keeps the image that it had. Thread safety: any number of threads may
+/// decode at once, each into its own <see cref="Picture"/>.
 /// </remarks>
 public static class ImageDecoder
 {
@@ -58,13 +59,16 @@ public static class ImageDecoder
     public static void Decode(ReadOnlySpan<byte> image, Picture picture, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(picture);
-        var fault = image.IsEmpty ? "the file is empty"
-            : image.Length > picture.MaxBytes ? BoundedBytes.TooMany(picture.MaxBytes)
-            : PortableAnymap.Is(image) ? PortableAnymap.Decode(image, picture)
-            : ForeignImage.NameOf(image) is { } foreign
-                ? $"it is {(foreign[0] == 'A' ? "an" : "a")} {foreign} file, a format that is not supported; save it as PNG or JPEG"
-            : DecodeBySkia(image, picture);
-        if (fault is not null) throw Fault(name, fault);
+        var held = picture.Hold();
+        try
+        {
+            if (FaultOf(image, picture) is { } fault) throw Fault(name, fault);
+        }
+        catch
+        {
+            picture.PutBack(held);
+            throw;
+        }
     }
 
     /// <summary>Decodes the rest of a stream, such as an upload or an entry of a zip file.</summary>
@@ -102,17 +106,31 @@ public static class ImageDecoder
     public static async Task DecodeAsync(Stream image, Picture picture, string? name = null, CancellationToken cancellationToken = default)
     {
         Check(image, picture);
-        BoundedBytes bytes;
+        var bytes = await ReadAsync(image, picture.MaxBytes, name, cancellationToken).ConfigureAwait(false);
+        Decode(bytes.All, picture, name);
+    }
+
+    /// <summary>Reads the rest of a stream. An error that the bytes are too many or damaged has the name.</summary>
+    internal static async Task<BoundedBytes> ReadAsync(Stream image, int maxBytes, string? name, CancellationToken cancellationToken)
+    {
         try
         {
-            bytes = await BoundedBytes.ReadAsync(image, picture.MaxBytes, cancellationToken).ConfigureAwait(false);
+            return await BoundedBytes.ReadAsync(image, maxBytes, cancellationToken).ConfigureAwait(false);
         }
         catch (InvalidDataException e)
         {
             throw Fault(name, e.Message.TrimEnd('.'), e);
         }
-        Decode(bytes.All, picture, name);
     }
+
+    /// <summary>Decodes an image. Returns what is wrong with it, and null if nothing is.</summary>
+    private static string? FaultOf(ReadOnlySpan<byte> image, Picture picture) =>
+        image.IsEmpty ? "the file is empty"
+        : image.Length > picture.MaxBytes ? BoundedBytes.TooMany(picture.MaxBytes)
+        : PortableAnymap.Is(image) ? PortableAnymap.Decode(image, picture)
+        : ForeignImage.NameOf(image) is { } foreign
+            ? $"it is {(foreign[0] == 'A' ? "an" : "a")} {foreign} file, a format that is not supported; save it as PNG or JPEG"
+        : DecodeBySkia(image, picture);
 
     private static void Check(Stream image, Picture picture)
     {

@@ -144,11 +144,27 @@ public sealed class Picture
     {
         Guard.AtLeast(width, 1);
         Guard.AtLeast(height, 1);
-        var bytes = checked(width * height * BytesPerPixel);
+        if ((long)width * height > MostPixels)
+            throw new OverflowException(string.Create(CultureInfo.InvariantCulture,
+                $"An image of {width}x{height} pixels would take more than {int.MaxValue:N0} bytes."));
+        var bytes = width * height * BytesPerPixel;
+        if (spare.Length < bytes) spare = GC.AllocateUninitializedArray<byte>(bytes);
         old = Pixels;
         (current, spare) = (spare, current);
         (Width, Height) = (width, height);
-        if (current.Length < bytes) current = GC.AllocateUninitializedArray<byte>(bytes);
         return Pixels;
     }
+
+    /// <summary>Remembers the image, for <see cref="PutBack"/>.</summary>
+    internal Held Hold() => new(current, Width, Height);
+
+    /// <summary>Undoes at most one <see cref="Replace"/>.</summary>
+    internal void PutBack(Held held)
+    {
+        if (!ReferenceEquals(current, held.Pixels)) (current, spare) = (spare, current);
+        (Width, Height) = (held.Width, held.Height);
+    }
+
+    /// <summary>An image that a <see cref="Picture"/> has.</summary>
+    internal readonly record struct Held(byte[] Pixels, int Width, int Height);
 }

@@ -320,6 +320,28 @@ public sealed class ImageDecoderTests : IDisposable
         Assert.Equal((5, 7), (picture.Width, picture.Height));
     }
 
+    /// <summary>A file that cannot be decoded changes nothing, also if the fault is found late.</summary>
+    [Fact]
+    public void AfterAnError_ThePictureHasTheImageThatItHad()
+    {
+        var jpeg = File.ReadAllBytes(folder.Draw("whole.jpg"));
+        byte[] before = [.. Enumerable.Range(0, 12).Select(i => (byte)i)];
+        byte[][] broken = [jpeg[..^40], [.. "P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 xx"u8], [.. "P2 1 1 9 10"u8], [.. "P6 9 9 255 1"u8], []];
+        foreach (var bytes in broken)
+        {
+            var picture = Picture.FromRgb(before, 2, 2);
+            for (var time = 0; time < 2; time++)
+            {
+                Assert.Throws<InvalidDataException>(() => ImageDecoder.Decode(bytes, picture));
+                Assert.Equal((2, 2), (picture.Width, picture.Height));
+                for (var i = 0; i < 12; i++) Assert.Equal(before[i], picture.Pixels[i / 3 * Picture.BytesPerPixel + i % 3]);
+                Assert.Throws<OverflowException>(() => picture.Replace(1 << 20, 1 << 20, out _));
+            }
+            ImageDecoder.Decode(jpeg, picture);
+            Assert.Equal(Picture.Load(jpeg).Pixels.ToArray(), picture.Pixels.ToArray());
+        }
+    }
+
     /// <summary>Decoding any bytes succeeds or says what is wrong.</summary>
     [Fact]
     public void RandomDamage_NeverGetsPastTheDecoder()
