@@ -55,8 +55,7 @@ public sealed class AugMix : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(picture);
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         var operations = AllOperations ? all : plain;
         Span<double> weights = Width <= 64 ? stackalloc double[Width] : new double[Width];
         RandomDistributions.Dirichlet(random, Alpha, weights);

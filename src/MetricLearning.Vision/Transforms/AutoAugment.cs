@@ -76,7 +76,7 @@ public sealed class AutoAugment : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         if (random.NextDouble() >= Probability) return;
         var (first, second) = policy[random.NextInt(policy.Length)];
         Do(first);

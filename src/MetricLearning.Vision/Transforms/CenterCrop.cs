@@ -24,8 +24,11 @@ public sealed class CenterCrop(int height, int width) : PixelStep
     public override (int Height, int Width)? SizeAfter((int Height, int Width)? before) => (Height, Width);
 
     /// <inheritdoc/>
-    public override void Apply(Picture picture, SeededRandom random) => Crop.Apply(picture,
-        Middle(picture.Height, Height), Middle(picture.Width, Width), Height, Width);
+    public override void Apply(Picture picture, SeededRandom random)
+    {
+        Require(picture);
+        Crop.Apply(picture, Middle(picture.Height, Height), Middle(picture.Width, Width), Height, Width);
+    }
 
     /// <inheritdoc/>
     protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random)

@@ -41,7 +41,7 @@ public sealed class ColorJitter : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         foreach (var (operation, amount) in Draw(random))
             switch (operation)
             {

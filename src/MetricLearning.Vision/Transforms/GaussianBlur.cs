@@ -41,7 +41,7 @@ public sealed class GaussianBlur : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         if (random.NextDouble() >= Probability) return;
         var sigma = random.NextDouble(MinSigma, MaxSigma);
         var weights = new float[Kernel];

@@ -17,6 +17,7 @@ public sealed class HorizontalFlip(double probability = 0.5) : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        Require(picture, random);
         if (random.NextDouble() >= Probability) return;
         var pixels = MemoryMarshal.Cast<byte, uint>(picture.Pixels);
         for (var y = 0; y < picture.Height; y++) pixels.Slice(y * picture.Width, picture.Width).Reverse();

@@ -294,9 +294,8 @@ public sealed class ImageTransform
 
     private static Picture Copy(Picture picture)
     {
-        ArgumentNullException.ThrowIfNull(picture);
-        return picture.Width > 0 ? picture.Clone()
-            : throw new ArgumentException("picture must have pixels: decode an image into it first.", nameof(picture));
+        PixelStep.Require(picture);
+        return picture.Clone();
     }
 
     /// <summary>Transforms an image; its pixels change.</summary>

@@ -4,12 +4,12 @@ namespace MetricLearning.Vision;
 
 /// <summary>Puts a black border around the image and cuts the original size out at a random place. So the image shifts by up to
 /// <see cref="Padding"/> pixels in each direction. Luo et al., <i>Bag of Tricks</i>, CVPRW 2019, use 10.</summary>
-/// <param name="padding">The width of the border in pixels, 0 or more.</param>
-/// <exception cref="ArgumentOutOfRangeException"><paramref name="padding"/> is negative.</exception>
+/// <param name="padding">The width of the border in pixels, in [0, 2³⁰ − 1].</param>
+/// <exception cref="ArgumentOutOfRangeException"><paramref name="padding"/> is outside its range.</exception>
 public sealed class PadAndCrop(int padding = 10) : PixelStep
 {
     /// <summary>The width of the border in pixels.</summary>
-    public int Padding { get; } = Guard.AtLeast(padding, 0);
+    public int Padding { get; } = (int)Guard.Within(padding, 0, (1 << 30) - 1);
 
     /// <inheritdoc/>
     public override bool WorksOnBatches => true;
@@ -17,6 +17,7 @@ public sealed class PadAndCrop(int padding = 10) : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        Require(picture, random);
         var (top, left) = Place(random);
         Crop.Apply(picture, top, left, picture.Height, picture.Width);
     }

@@ -16,6 +16,7 @@ public abstract class PixelStep : ImageStep
     /// <summary>Changes one image.</summary>
     /// <param name="picture">The image.</param>
     /// <param name="random">The random numbers of this image.</param>
+    /// <exception cref="ArgumentException">The library's own steps: an argument is null, or the image has no pixels.</exception>
     public abstract void Apply(Picture picture, SeededRandom random);
 
     /// <summary>Does to each image of a batch what <see cref="Apply"/> does to one image. Override it together with
@@ -25,4 +26,19 @@ public abstract class PixelStep : ImageStep
     /// <exception cref="NotSupportedException">The step does not work on batches.</exception>
     protected internal virtual Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
         throw new NotSupportedException($"{GetType().Name} does not work on batches.");
+
+    /// <summary>Refuses an image that is null or has no pixels.</summary>
+    internal static void Require(Picture picture)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        if (picture.Width == 0)
+            throw new ArgumentException("picture must have pixels: decode an image into it first.", nameof(picture));
+    }
+
+    /// <summary>Refuses an image that is null or has no pixels, and random numbers that are null.</summary>
+    private protected static void Require(Picture picture, SeededRandom random)
+    {
+        Require(picture);
+        ArgumentNullException.ThrowIfNull(random);
+    }
 }

@@ -37,7 +37,7 @@ public sealed class RandAugment : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         for (var i = 0; i < Operations; i++)
             AugmentationSpace.Of(Bins).Apply(picture, (Augmentation)random.NextInt((int)Augmentation.Invert), Magnitude, random,
                 Interpolation, Fill);

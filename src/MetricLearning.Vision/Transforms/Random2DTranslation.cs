@@ -29,6 +29,7 @@ public sealed class Random2DTranslation : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        Require(picture, random);
         if (random.NextDouble() >= Probability)
         {
             plain.Apply(picture, random);

@@ -56,7 +56,7 @@ public sealed class RandomAffine : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         var angle = random.NextDouble(-Degrees, Degrees);
         var right = Math.Round(random.NextDouble(-1, 1) * Translate * picture.Width);
         var down = Math.Round(random.NextDouble(-1, 1) * Translate * picture.Height);

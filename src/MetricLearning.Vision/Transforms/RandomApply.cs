@@ -24,7 +24,7 @@ public sealed class RandomApply(PixelStep step, double probability = 0.5) : Pixe
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         if (random.NextDouble() < Probability) Step.Apply(picture, random);
     }
 

@@ -24,6 +24,7 @@ public sealed class RandomCrop(int height, int width) : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        Require(picture, random);
         var (top, left) = Place(picture.Height, picture.Width, random);
         Crop.Apply(picture, top, left, Height, Width);
     }

@@ -61,6 +61,7 @@ public sealed class RandomErasing : PlaneStep
     /// <inheritdoc/>
     public override void Apply(ImagePlanes planes, SeededRandom random)
     {
+        ArgumentNullException.ThrowIfNull(random);
         if (Draw(planes.Height, planes.Width, random) is not var (top, left, height, width)) return;
         for (var channel = 0; channel < planes.Channels; channel++)
         {

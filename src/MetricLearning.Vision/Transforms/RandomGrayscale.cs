@@ -22,7 +22,7 @@ public sealed class RandomGrayscale(double probability = 0.1) : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         if (!IsRandom || random.NextDouble() < Probability) PillowColor.Gray(picture);
     }
 

@@ -60,8 +60,7 @@ public sealed class RandomPatch : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(picture);
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         if (Draw(picture.Height, picture.Width, random) is not var (piece, top, left)) return;
         var line = piece.Width * Picture.BytesPerPixel;
         for (var y = 0; y < piece.Height; y++)

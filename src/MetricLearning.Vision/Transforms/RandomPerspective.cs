@@ -37,7 +37,7 @@ public sealed class RandomPerspective : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         if (random.NextDouble() >= Probability) return;
         var (right, bottom) = (picture.Width - 1, picture.Height - 1);
         int X() => random.NextInt((int)(Distortion * (picture.Width / 2)) + 1);

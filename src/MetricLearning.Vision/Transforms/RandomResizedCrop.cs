@@ -36,6 +36,7 @@ public sealed class RandomResizedCrop : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        Require(picture, random);
         var (top, left, height, width) = Draw(picture.Height, picture.Width, random);
         Crop.Apply(picture, top, left, height, width);
         resize.Apply(picture, random);

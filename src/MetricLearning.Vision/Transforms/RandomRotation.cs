@@ -28,7 +28,7 @@ public sealed class RandomRotation : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(random);
+        Require(picture, random);
         Warp.Rotate(picture, random.NextDouble(-Degrees, Degrees), Interpolation, Fill);
     }
 }

@@ -44,6 +44,7 @@ public sealed class Resize : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        Require(picture);
         if (Filter == ResizeFilter.Nearest)
         {
             if (picture.Width != Width || picture.Height != Height) Nearest(picture);

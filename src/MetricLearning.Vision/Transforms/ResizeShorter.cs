@@ -24,6 +24,7 @@ public sealed class ResizeShorter(int side, ResizeFilter filter = ResizeFilter.B
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        Require(picture);
         var (height, width) = (picture.Height, picture.Width);
         if (height <= width) new Resize(Side, (int)((long)Side * width / height), Filter).Apply(picture, random);
         else new Resize((int)((long)Side * height / width), Side, Filter).Apply(picture, random);

@@ -74,6 +74,21 @@ public sealed class EveryTransformTests : IDisposable
         }
     }
 
+    [Fact]
+    public void EveryStep_RefusesNullAndAnEmptyPicture()
+    {
+        foreach (var step in All(set.Draw(3)).Steps.OfType<PixelStep>().Append(new Resize(3, 3)))
+        {
+            var random = new SeededRandom(1);
+            Assert.Equal("picture", Assert.Throws<ArgumentNullException>(() => step.Apply(null!, random)).ParamName);
+            Assert.StartsWith("picture must have pixels: decode an image into it first.",
+                Assert.Throws<ArgumentException>(() => step.Apply(new Picture(), random)).Message, StringComparison.Ordinal);
+            if (step.IsRandom)
+                Assert.Equal("random",
+                    Assert.Throws<ArgumentNullException>(() => step.Apply(Picture.FromRgb([1, 2, 3], 1, 1), null!)).ParamName);
+        }
+    }
+
     private static ImageTransform All(ImageList images) => new(
         new RandomResizedCrop(40, 30), new ResizeShorter(28), new RandomCrop(28, 20),
             new Random2DTranslation(TestSet.Height, TestSet.Width),
