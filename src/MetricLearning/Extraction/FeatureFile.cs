@@ -30,16 +30,19 @@ public static class FeatureFile
     /// that match it, or none.</summary>
     /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
-    /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, parts are of different
-    /// embedding spaces, or <c>.npy</c> is asked to hold several parts.</exception>
+    /// <exception cref="ArgumentException">The ending is unknown, there are no parts, a part is null or lacks a name (which a
+    /// <c>.npy</c> file does not need) or one file for each row, two parts have one name or are of different embedding spaces, or
+    /// <c>.npy</c> is asked to hold several parts.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void Write(string path, params IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(parts);
-        foreach (var (name, set, files) in parts)
-            if (files.Count != set.Count)
-                throw new ArgumentException($"{name} must have {set.Count} files, one per row, got {files.Count}.", nameof(parts));
+        if (parts.Count == 0) throw new ArgumentException("parts must have at least one entry.", nameof(parts));
+        if (parts.Select(part => FaultOf(path, part.Name, part.Set, part.Files)).FirstOrDefault(fault => fault is not null) is { } wrong)
+            throw new ArgumentException(wrong, nameof(parts));
+        if (parts.GroupBy(part => part.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Skip(1).Any()) is { Key: var twice })
+            throw new ArgumentException($"parts must have different names, got '{twice}' twice.", nameof(parts));
         var space = SpaceOf(parts);
         using var scope = NewDisposeScope();
         switch (Path.GetExtension(path).ToLowerInvariant())
@@ -74,6 +77,18 @@ public static class FeatureFile
     /// <returns>The sets, which the caller disposes.</returns>
     /// <inheritdoc cref="FeatureReader.Read" path="/exception"/>
     public static FeatureParts Read(string path) => new FeatureReader().Read(path);
+
+    /// <summary>Says why a part cannot be written, or not be read again; null if it can.</summary>
+    private static string? FaultOf(string path, string name, EmbeddingSet set, IReadOnlyList<string> files)
+    {
+        // A .npy file has one part, and no place for its name.
+        if (name is null || (name.Length == 0 && !Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase)))
+            return "parts must have a name, such as query, got one without a name.";
+        var part = name.Length == 0 ? "the part" : name;
+        return set is null || files is null ? $"parts must have features and files, but {part} has null."
+            : files.Count != set.Count ? $"{part} must have {set.Count} files, one per row, got {files.Count}."
+            : files.Contains(null) ? $"{part} must have a file for each row, got null among them." : null;
+    }
 
     /// <summary>The space of all parts, as JSON; null if none is known.</summary>
     private static string? SpaceOf(IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)

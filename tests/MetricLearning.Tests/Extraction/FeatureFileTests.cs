@@ -122,6 +122,18 @@ public sealed class FeatureFileTests : IDisposable
         Fails("path must end in .npz, .safetensors, .npy", "x.txt", ("query", query, queryFiles));
         Fails("to hold 2 parts", "x.npy", ("query", query, queryFiles), ("gallery", gallery, ["e", "f"]));
         Fails("gallery must have 2 files, one per row, got 1", "x.npz", ("gallery", gallery, ["e"]));
+        foreach (var name in new[] { "x.npz", "x.safetensors", "x.npy" })
+        {
+            Fails("parts must have at least one entry", name);
+            Fails("parts must have a name", name, (null!, gallery, ["e", "f"]));
+            Fails("parts must have features and files, but gallery has null", name, ("gallery", null!, ["e", "f"]));
+            Fails("parts must have features and files, but gallery has null", name, ("gallery", gallery, null!));
+            Fails("gallery must have a file for each row, got null among them", name, ("gallery", gallery, ["e", null!]));
+            if (name == "x.npy") continue;
+            Fails("parts must have a name", name, ("", gallery, ["e", "f"]));
+            Fails("parts must have different names, got 'gallery' twice", name, ("gallery", gallery, ["e", "f"]),
+                ("gallery", gallery, ["e", "f"]));
+        }
         Assert.Empty(Directory.GetFiles(folder));
 
         void Fails(string message, string name, params (string, EmbeddingSet, IReadOnlyList<string>)[] parts) =>
