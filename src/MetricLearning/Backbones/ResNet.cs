@@ -37,8 +37,14 @@ public sealed class ResNet : Backbone, IGraphLayer
     }
 
     // Instance norm needs two positions to have a variance, in the third stage (a sixteenth of the image) or in the second (an eighth).
+    // A pooling without padding needs two positions to give one.
     private ResNet(Plan plan)
-        : base(plan.ToString(), 512 * plan.Expansion, plan.Ibn switch { InstanceBatchNorm.A => 17, InstanceBatchNorm.B => 9, _ => 1 })
+        : base(plan.ToString(), 512 * plan.Expansion, plan.Ibn switch
+        {
+            InstanceBatchNorm.A => 17,
+            InstanceBatchNorm.B => 9,
+            _ => plan.Stem == ResNetStem.FastReId ? 3 : 1,
+        })
     {
         Guard.Within(plan.LastStride, 1, 2, "lastStride");
         Guard.Defined(plan.Ibn, "ibn");

@@ -439,6 +439,23 @@ public class BackboneTests
     }
 
     [Theory]
+    [InlineData(ResNetStem.Torchvision), InlineData(ResNetStem.FastReId), InlineData(ResNetStem.StrongBaseline)]
+    public void EveryStem_TakesTheSmallestImages(ResNetStem stem)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var ibn in Enum.GetValues<InstanceBatchNorm>())
+        {
+            using var backbone = ResNet.ResNet18(ibn: ibn, stem: stem);
+            backbone.eval();
+            var size = backbone.MinimumSize;
+            Assert.Equal([2, 512, 1, 1], backbone.call(rand(2, 3, size, size)).shape);
+            Assert.Equal([2, 512, 1, 2], backbone.call(rand(2, 3, size, 64)).shape);
+            Assert.StartsWith("images must be", Assert.Throws<ArgumentException>(() => backbone.call(rand(2, 3, size - 1, 64))).Message,
+                StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(SmallNetworks))]
     public void EvaluationMode_ReachesEveryModule(string name)
     {
