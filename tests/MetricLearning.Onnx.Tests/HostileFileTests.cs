@@ -84,6 +84,14 @@ public sealed class HostileFileTests : IDisposable
         Assert.Equal(numbers, read["w"].data<float>().ToArray());
     }
 
+    /// <summary>Exporters write such tensors as the region of a resizing.</summary>
+    [Theory, InlineData(1), InlineData(7), InlineData(10), InlineData(11)]
+    public void ATensorWithoutNumbers_IsRead(int type)
+    {
+        using var read = OnnxFile.Read(Saved(File(new ProtoMessage().Add(1, 0).Add(2, type).Add(8, "roi"))));
+        Assert.Equal([0], read["roi"].shape);
+    }
+
     [Fact]
     public void AnUnknownType_IsRefused() =>
         Refused(File(new ProtoMessage().Add(1, 1).Add(2, 17).Add(8, "w").Add(9, 1, stream => stream.WriteByte(0))), "the ONNX type 17");

@@ -69,7 +69,7 @@ internal sealed class OnnxTensor
 
     private Tensor FromValues(ScalarType type, long count)
     {
-        if (Values.Count != count || type is ScalarType.Float32 or ScalarType.Float64)
+        if (Values.Count != count || (count > 0 && type is ScalarType.Float32 or ScalarType.Float64))
             throw new InvalidDataException($"The tensor '{Name}' {Text()} of {type} has {Values.Count} values.");
         using var scope = NewDisposeScope();
         var made = type is ScalarType.Float16 or ScalarType.BFloat16 ? empty([count], type) : tensor(Values.ToArray()).to(type);
