@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Scales so that the shorter side has a fixed length and the aspect ratio stays, as torchvision's <c>Resize(256)</c> does; the
@@ -22,11 +24,19 @@ public sealed class ResizeShorter(int side, ResizeFilter filter = ResizeFilter.B
     public override (int Height, int Width)? SizeAfter((int Height, int Width)? before) => null;
 
     /// <inheritdoc/>
+    /// <exception cref="InvalidDataException">The image is so narrow that it would get more pixels than both
+    /// <see cref="Picture.MaxPixels"/> and <see cref="ImageDecoder.DefaultMaxPixels"/>.</exception>
     public override void Apply(Picture picture, SeededRandom random)
     {
         Require(picture);
         var (height, width) = (picture.Height, picture.Width);
-        if (height <= width) new Resize(Side, (int)((long)Side * width / height), Filter).Apply(picture, random);
-        else new Resize((int)((long)Side * height / width), Side, Filter).Apply(picture, random);
+        // A file of 100 bytes may have an image of 1 x 100,000 pixels.
+        var longer = (long)Side * Math.Max(height, width) / Math.Min(height, width);
+        var most = Math.Max(picture.MaxPixels, ImageDecoder.DefaultMaxPixels);
+        if (longer > most / Side)
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"An image of {width}x{height} would get sides of {Side} and {longer}, which are more than {most:N0} pixels."));
+        if (height <= width) new Resize(Side, (int)longer, Filter).Apply(picture, random);
+        else new Resize((int)longer, Side, Filter).Apply(picture, random);
     }
 }

@@ -14,6 +14,18 @@ public class CropTests
         Assert.Equal([1, 2], Grays(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3))));
     }
 
+    /// <summary>A file of a few bytes may have such an image.</summary>
+    [Theory]
+    [InlineData(100_000, 1), InlineData(1, 100_000)]
+    public void ResizeShorter_RefusesAnImageThatWouldBeHuge(int width, int height)
+    {
+        var picture = Picture.FromRgb(new byte[3 * width * height], width, height);
+        var error = Assert.Throws<InvalidDataException>(() => new ResizeShorter(256).Apply(picture, new SeededRandom(1)));
+        Assert.Equal($"An image of {width}x{height} would get sides of 256 and 25600000, which are more than 67,108,864 pixels.",
+            error.Message);
+        Assert.Equal((width, height), (picture.Width, picture.Height));
+    }
+
     [Theory]
     [InlineData(100, 50, 64, 32)]
     [InlineData(50, 101, 32, 64)]

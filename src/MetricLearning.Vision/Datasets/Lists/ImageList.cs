@@ -151,7 +151,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public static ImageList FromFolders(string root)
     {
         var files = ImageFolder.FilesBelow(root);
-        var folders = files.Select(file => Path.GetRelativePath(root, Path.GetDirectoryName(file)!).Replace('\\', '/')).ToArray();
+        var folders = files.Select(file => Path.GetRelativePath(root, Path.GetDirectoryName(file)!)
+            .Replace(Path.DirectorySeparatorChar, '/')).ToArray();
         var loose = files.Where((_, i) => folders[i] == ".").Select(file => Path.GetFileName(file)!).ToArray();
         if (loose.Length > 0)
             throw new InvalidDataException(

@@ -95,6 +95,14 @@ public sealed class ImageListTests : IDisposable
     }
 
     [Fact]
+    public void FromFolders_KeepsABackslashInAName_ApartFromAFolder()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "A name on Windows has no backslash.");
+        foreach (var name in new[] { "a/b/1.jpg", "a\\b/2.jpg" }) folder.Write(name, 1);
+        Assert.Equal(["a/b", "a\\b"], ImageList.FromFolders(folder.Path).IdentityNames!.Values);
+    }
+
+    [Fact]
     public void FromFolders_ReadsEachRealFolderOnce_WhateverTheLinks()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows asks for a right to make symbolic links.");
