@@ -172,6 +172,20 @@ public sealed class PictureSourcesTests : IDisposable
         Assert.All(loader.Skipped, bad => Assert.StartsWith(bad.Path + ": ", bad.Reason, StringComparison.Ordinal));
     }
 
+    /// <summary>Without a check, the encrypted bytes of a stored entry would pass for a broken image.</summary>
+    [Fact]
+    public void AnEncryptedImage_IsNamedAsSuch()
+    {
+        var zip = Zip(("a.jpg", File.ReadAllBytes(folder.Draw("a.jpg"))));
+        // The first flag of an entry is in its own header and in the directory.
+        zip[6] |= 1;
+        zip[zip.AsSpan().IndexOf("PK\u0001\u0002"u8) + 8] |= 1;
+        using var archive = new ImageArchive(folder.Write("secret.zip", zip));
+        var loader = new ImageLoader(archive.Images(), ImageTransform.ForEvaluation(8, 8));
+        Expect.Error<InvalidDataException>($"{archive.Path}/a.jpg: it is encrypted, which is not supported",
+            () => loader.Batches(1).ToList());
+    }
+
     [Fact]
     public void AnArchive_HasTheImagesOfAZipFile()
     {

@@ -67,7 +67,8 @@ public sealed class ImageArchive : IDisposable
                 nameof(name));
         return new ImageSample($"{Path}/{name}", identity, camera)
         {
-            Open = () => Named($"{Path}/{MessageText.Excerpt(name)}", () => new EntryStream(entry, gate)),
+            Open = () => Named($"{Path}/{MessageText.Excerpt(name)}", () => !entry.IsEncrypted ? new EntryStream(entry, gate)
+                : throw new InvalidDataException("it is encrypted, which is not supported: pack the archive without a password.")),
         };
     }
 
