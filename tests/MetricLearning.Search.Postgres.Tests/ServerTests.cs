@@ -184,7 +184,7 @@ public sealed class ServerTests : IDisposable
         await FillAsync();
         using var store = Store();
         var items = store.GetCollection<int, Item>("items");
-        foreach (var (text, reason) in new[] { ("a\0b", "U+0000"), ("\ud800", "half of a surrogate pair") })
+        foreach (var (text, reason) in new[] { ("a\0b", "U+0000"), ("\ud800", "cut in the middle of a character") })
             Assert.Contains(reason, (await Assert.ThrowsAsync<ArgumentException>(() => items.UpsertAsync([
                 new Item { Id = 98, Vector = query }, new Item { Id = 99, Name = text, Vector = query }]))).Message,
                 StringComparison.Ordinal);

@@ -42,8 +42,7 @@ public sealed record OnnxOptions
         init => field = value is null ? null : value.Contains(null!)
             ? throw new ArgumentException($"{nameof(ClassNames)} must be names, got null among them.", nameof(ClassNames))
             : value.FirstOrDefault(name => !UnicodeText.IsWhole(name)) is { } half ? throw new ArgumentException(
-                $"{nameof(ClassNames)} must have no half of a surrogate pair, which UTF-8 cannot hold, got '{UnicodeText.Shown(half)}'.",
-                nameof(ClassNames))
+                $"{nameof(ClassNames)} must be valid Unicode, but '{UnicodeText.Shown(half)}' {UnicodeText.Flaw}.", nameof(ClassNames))
             : [.. value];
     }
 }

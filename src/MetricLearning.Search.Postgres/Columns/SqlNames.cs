@@ -17,8 +17,9 @@ internal static class SqlNames
     public static string Checked(string name, string what)
     {
         if (!StoredText.CanKeepValue(name) || Encoding.UTF8.GetByteCount(name) is < 1 or > MostBytes)
-            throw new ArgumentException($"The name of {what} must have 1 to {MostBytes} bytes in UTF-8, no character U+0000 and no "
-                + $"half of a surrogate pair, got '{UnicodeText.Shown(name)}'.", nameof(name));
+            throw new ArgumentException(!UnicodeText.IsWhole(name)
+                ? $"The name of {what} must be valid Unicode, but '{UnicodeText.Shown(name)}' {UnicodeText.Flaw}."
+                : $"The name of {what} must have 1 to {MostBytes} bytes in UTF-8 and no character U+0000, got '{name}'.", nameof(name));
         return name;
     }
 }

@@ -76,7 +76,7 @@ public abstract class ExactVectorStore : VectorStore
         RequireOpen();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         return UnicodeText.IsWhole(name) ? name : throw new ArgumentException(
-            $"name must have no half of a surrogate pair, which UTF-8 cannot hold, got {UnicodeText.Shown(name)}.", nameof(name));
+            $"name must be valid Unicode, but '{UnicodeText.Shown(name)}' {UnicodeText.Flaw}.", nameof(name));
     }
 
     /// <summary>Refuses calls after the store was disposed. Collections call it too.</summary>

@@ -7,6 +7,9 @@ namespace MetricLearning;
 /// become equal.</summary>
 internal static class UnicodeText
 {
+    /// <summary>Says in a message what is wrong with a text that is not whole.</summary>
+    public const string Flaw = "is cut in the middle of a character (an emoji, for instance), so UTF-8 cannot hold it";
+
     private static readonly UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Whether a text has no half of a surrogate pair.</summary>

@@ -15,8 +15,7 @@ internal static class GivenTensors
         {
             if (name is null) throw new ArgumentException("tensors must have names, got null.", nameof(tensors));
             if (!UnicodeText.IsWhole(name)) throw new ArgumentException(
-                $"tensors must have names without half of a surrogate pair, which UTF-8 cannot hold, got '{UnicodeText.Shown(name)}'.",
-                nameof(tensors));
+                $"tensors must have names of valid Unicode, but '{UnicodeText.Shown(name)}' {UnicodeText.Flaw}.", nameof(tensors));
             if (tensor is null || tensor.IsInvalid) throw new ArgumentException(
                 $"tensors must be neither null nor disposed, got {(tensor is null ? "null" : "a disposed one")} for '{name}'.",
                 nameof(tensors));

@@ -105,8 +105,8 @@ public static class SafeTensors
         foreach (var (key, value) in metadata ?? new Dictionary<string, string>())
             if (!UnicodeText.IsWhole(key) || !UnicodeText.IsWhole(value ?? throw new ArgumentException(
                 $"metadata must not have null, got it for '{key}'.", nameof(metadata))))
-                throw new ArgumentException("metadata must have no half of a surrogate pair, which UTF-8 cannot hold, got one in "
-                    + $"'{UnicodeText.Shown(key)}'.", nameof(metadata));
+                throw new ArgumentException($"metadata must be valid Unicode, but the name or the value of '{UnicodeText.Shown(key)}' "
+                    + $"{UnicodeText.Flaw}.", nameof(metadata));
         // Widest elements first, as the format's own library does, so that every tensor is aligned.
         var ordered = list.OrderByDescending(t => Size(t)).ThenBy(t => t.Key, StringComparer.Ordinal).ToList();
         var header = WriteHeader(ordered, metadata);
