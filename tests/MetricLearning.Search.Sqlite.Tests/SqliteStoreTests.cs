@@ -111,6 +111,26 @@ public sealed class SqliteStoreTests : StoreConformance
         await Assert.ThrowsAsync<VectorStoreException>(() => other.EnsureCollectionExistsAsync());
     }
 
+    /// <summary>Earlier builds did not write what a nullable value or a list is of. Their collections stay readable.</summary>
+    [Fact]
+    public async Task TheSchemaOfAnEarlierBuild_IsAccepted()
+    {
+        await FilledAsync();
+        using var file = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={store.Path};Pooling=False");
+        file.Open();
+        using var command = file.CreateCommand();
+        command.CommandText = "SELECT schema FROM collections WHERE name = 'items'";
+        var schema = (string)command.ExecuteScalar()!;
+        var earlier = System.Text.RegularExpressions.Regex.Replace(schema, @"\w+\?", "Nullable`1");
+        earlier = System.Text.RegularExpressions.Regex.Replace(earlier, @"(\w+)<\w+>", "$1`1");
+        Assert.NotEqual(schema, earlier);
+        command.CommandText = "UPDATE collections SET schema = $schema WHERE name = 'items'";
+        command.Parameters.AddWithValue("$schema", earlier);
+        Assert.Equal(1, command.ExecuteNonQuery());
+        using var again = new SqliteVectorStore(store.Path);
+        Assert.NotNull(await again.GetCollection<int, Item>("items").GetAsync(1));
+    }
+
     [Fact]
     public void ADatabaseOfAnotherProgram_IsLeftAlone()
     {

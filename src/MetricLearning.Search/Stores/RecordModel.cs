@@ -18,6 +18,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     private readonly CollectionModel model;
     private readonly PropertyModel[] values;
     private readonly EmbeddingSpace? space;
+    private readonly string earlierSchema;
 
     /// <param name="definition">The definition; null if attributes define the properties.</param>
     /// <param name="generator">Makes vectors of other inputs; null for none.</param>
@@ -40,9 +41,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         Shapes = [.. Vectors.Zip(Distances, (property, distance) => new RowShape(distance.Metric,
             (int)Guard.Within(property.Dimensions, 1, RowShape.LargestWidth, property.ModelName)))];
         values = [.. model.Properties.Except(Vectors)];
-        Schema = string.Join("; ", values.Select(property => $"{property.StorageName} {property.Type.Name}").Order(StringComparer.Ordinal)
-            .Concat(Vectors.Zip(Distances,
-                (property, distance) => $"{property.StorageName} vector {property.Dimensions} {distance.Metric}")));
+        (Schema, earlierSchema) = (Describe(NameOf), Describe(type => type.Name));
         if (space?.Dimension is { } dimension && Vectors.Length > 0 && !Array.Exists(Vectors, vector => vector.Dimensions == dimension))
             throw new ArgumentException($"EmbeddingSpace has vectors of {dimension} numbers, but the records have "
                 + string.Join(", ", Vectors.Select(vector => $"'{vector.ModelName}' with {vector.Dimensions}")) + ".");
@@ -96,10 +95,22 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     /// <exception cref="VectorStoreException">Its records have other properties.</exception>
     public void CheckSchema(string stored, string name)
     {
-        if (stored != Schema)
+        if (stored != Schema && stored != earlierSchema)
             throw new VectorStoreException($"The collection '{name}' holds records of [{stored}], and this program's are [{Schema}]; use "
                 + "the record type that wrote it, or another name.") { CollectionName = name };
     }
+
+    /// <summary>Describes the properties: the values by name, and then the vectors.</summary>
+    private string Describe(Func<Type, string> nameOf) => string.Join("; ",
+        values.Select(property => $"{property.StorageName} {nameOf(property.Type)}").Order(StringComparer.Ordinal).Concat(
+            Vectors.Zip(Distances, (property, distance) => $"{property.StorageName} vector {property.Dimensions} {distance.Metric}")));
+
+    /// <summary>The name of a type with what it is of, such as <c>Int32?</c> and <c>List&lt;String&gt;</c>. Earlier builds wrote
+    /// <c>Nullable`1</c> and <c>List`1</c>.</summary>
+    private static string NameOf(Type type) =>
+        Nullable.GetUnderlyingType(type) is { } underlying ? $"{underlying.Name}?"
+        : type.IsGenericType ? $"{type.Name[..type.Name.IndexOf('`')]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>"
+        : type.Name;
 
     /// <summary>Divides records into their parts. A key that the store makes is written to the record.</summary>
     /// <exception cref="ArgumentException">A record is null, has no key or no value of which a vector is made, a text has half of a
@@ -219,8 +230,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     {
         foreach (var property in values)
             if (property.GetValueAsObject(record) is { } value && !UnicodeText.IsWholeIn(value))
-                throw new ArgumentException($"{property.ModelName} must have no half of a surrogate pair, which UTF-8 cannot hold, got one "
-                    + $"in the record {Text(key)}.", property.ModelName);
+                throw new ArgumentException($"{property.ModelName} must be valid Unicode, but a text in the record {Text(key)} "
+                    + $"{UnicodeText.Flaw}.", property.ModelName);
     }
 
     private TKey KeyOf(TRecord record)

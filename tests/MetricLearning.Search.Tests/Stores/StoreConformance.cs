@@ -142,7 +142,8 @@ public abstract class StoreConformance : IDisposable
     public async Task HalfOfASurrogatePair_IsRefusedByName()
     {
         const string half = "a\ud800b", replaced = "a\uFFFDb";
-        Assert.ThrowsAny<ArgumentException>(() => Store.GetCollection<int, Item>(half));
+        Assert.Contains(@"'a\ud800b' is cut in the middle of a character",
+            Assert.ThrowsAny<ArgumentException>(() => Store.GetCollection<int, Item>(half)).Message, StringComparison.Ordinal);
         var keyed = Store.GetCollection<string, Keyed<string>>("texts");
         await keyed.EnsureCollectionExistsAsync();
         await keyed.UpsertAsync(new Keyed<string> { Key = replaced, Vector = [1, 2] });
@@ -612,6 +613,24 @@ public abstract class StoreConformance : IDisposable
 
         static VectorStoreCollectionDefinition Of(string property, int dimensions) => Definition(
             new VectorStoreDataProperty(property, typeof(int?)), new VectorStoreVectorProperty("Vector", typeof(float[]), dimensions));
+    }
+
+    /// <summary>Types that differ only in what they are of are different, and the message names both.</summary>
+    [Fact]
+    public async Task AnotherTypeOfANullableValueOrOfAList_IsRefused()
+    {
+        foreach (var (name, type, other) in new[]
+            { ("nullable", typeof(int?), typeof(long?)), ("list", typeof(List<string>), typeof(List<int>)) })
+        {
+            await Store.GetDynamicCollection(name, Of(type)).EnsureCollectionExistsAsync();
+            await Store.GetDynamicCollection(name, Of(type)).EnsureCollectionExistsAsync();
+            var thrown = await Assert.ThrowsAsync<VectorStoreException>(() =>
+                Store.GetDynamicCollection(name, Of(other)).EnsureCollectionExistsAsync());
+            Assert.DoesNotContain("`", thrown.Message, StringComparison.Ordinal);
+        }
+
+        static VectorStoreCollectionDefinition Of(Type type) => Definition(
+            new VectorStoreDataProperty("N", type), new VectorStoreVectorProperty("Vector", typeof(float[]), 2));
     }
 
     [Fact]
