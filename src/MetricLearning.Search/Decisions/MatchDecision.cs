@@ -54,6 +54,18 @@ public sealed class MatchDecision
     /// for if the two kinds are far apart.</summary>
     public ConfidenceInterval FalseNonMatchRate { get; }
 
+    /// <summary>States the thresholds and the rates, each with its interval, in two lines.</summary>
+    public override string ToString()
+    {
+        var (near, far) = LargerIsNearer ? ("from {0} on", "below {0}") : ("up to {0}", "above {0}");
+        string Text(string format, double threshold) =>
+            string.Format(CultureInfo.InvariantCulture, format, threshold.ToString("G6", CultureInfo.InvariantCulture));
+        var both = LargerIsNearer ? MatchThreshold < NoMatchThreshold : MatchThreshold > NoMatchThreshold;
+        return $"match {Text(near, MatchThreshold)}, no match {Text(far, NoMatchThreshold)}, "
+            + (both ? "by the probability where both hold" : "unsure between")
+            + $"\nfalse matches {FalseMatchRate}, false non-matches {FalseNonMatchRate}";
+    }
+
     /// <summary>Calibrates on labelled pairs.</summary>
     /// <param name="pairs">Pairs of both kinds: same and different.</param>
     /// <param name="falseMatchRate">The share of different pairs that may be called a match, in (0, 1). Default: 0.001.</param>

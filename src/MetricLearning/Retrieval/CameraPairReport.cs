@@ -25,20 +25,21 @@ public sealed class CameraPairReport
     /// <exception cref="KeyNotFoundException">There are no images of such a camera.</exception>
     public RetrievalReport this[long queryCamera, long galleryCamera] => reports[(queryCamera, galleryCamera)];
 
-    /// <summary>A table of rank-1 in percent, one row for each query camera; "–" if no query has a match.</summary>
-    public override string ToString()
+    /// <summary>A table of rank-1 in percent, one row for each query camera ("–" if no query has a match), and a table of the number of
+    /// queries that were counted.</summary>
+    public override string ToString() =>
+        Table("rank-1 in %",
+            report => report.ValidQueries == 0 ? "–" : (100 * report.RankAt(1)).ToString("F1", CultureInfo.InvariantCulture))
+        + Table("queries counted", report => report.ValidQueries.ToString(CultureInfo.InvariantCulture));
+
+    private string Table(string title, Func<RetrievalReport, string> cell)
     {
-        var text = new StringBuilder("rank-1, query camera down, gallery camera across\n      ");
+        var text = new StringBuilder($"{title}, query camera down, gallery camera across\n      ");
         foreach (var camera in GalleryCameras) text.Append(CultureInfo.InvariantCulture, $"{camera,8}");
         foreach (var row in QueryCameras)
         {
             text.Append(CultureInfo.InvariantCulture, $"\n{row,6}");
-            foreach (var column in GalleryCameras)
-            {
-                var report = this[row, column];
-                text.Append(CultureInfo.InvariantCulture,
-                    $"{(report.ValidQueries == 0 ? "–" : (100 * report.RankAt(1)).ToString("F1", CultureInfo.InvariantCulture)),8}");
-            }
+            foreach (var column in GalleryCameras) text.Append(CultureInfo.InvariantCulture, $"{cell(this[row, column]),8}");
         }
         return text.Append('\n').ToString();
     }

@@ -42,6 +42,21 @@ public class MatchDecisionTests
         Assert.Equal(20, pairs.Count(pair => pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.NoMatch));
     }
 
+    [Fact]
+    public void ADecision_IsPrintedAsTheThresholdsAndTheRates()
+    {
+        var decision = MatchDecision.Calibrate(Draw(2000, 20_000, seed: 1));
+        Assert.Equal(FormattableString.Invariant($"match from {decision.MatchThreshold:G6} on, ")
+            + FormattableString.Invariant($"no match below {decision.NoMatchThreshold:G6}, ")
+            + $"unsure between\nfalse matches {decision.FalseMatchRate}, false non-matches {decision.FalseNonMatchRate}", $"{decision}");
+        var distances = MatchDecision.Calibrate([
+            .. Enumerable.Range(0, 200).Select(i => new LabelledPair(0.001 * i, true)),
+            .. Enumerable.Range(0, 2000).Select(i => new LabelledPair(1 + 0.001 * i, false))], largerIsNearer: false);
+        Assert.Contains(FormattableString.Invariant($"match up to {distances.MatchThreshold:G6}, no match above "), $"{distances}",
+            StringComparison.Ordinal);
+        Assert.Contains("by the probability where both hold", $"{distances}", StringComparison.Ordinal);
+    }
+
     /// <summary>The thresholds of well separated pairs have changed places. Between them the probability decides, and both rates
     /// hold.</summary>
     [Theory, InlineData(true), InlineData(false)]

@@ -492,6 +492,18 @@ public class RetrievalEvaluatorTests
         }, iter: 40, threads: 1);
 
     [Fact]
+    public void CameraPairs_ArePrintedWithTheNumberOfQueries()
+    {
+        using var query = EmbeddingSet.FromRows([[0f], [1f], [2f]], [1, 2, 3], [1, 1, 4]);
+        using var gallery = EmbeddingSet.FromRows([[0f], [1f], [5f]], [1, 2, 9], [2, 2, 3]);
+        Assert.Equal("rank-1 in %, query camera down, gallery camera across\n"
+            + "             2       3\n     1   100.0       –\n     4       –       –\n"
+            + "queries counted, query camera down, gallery camera across\n"
+            + "             2       3\n     1       2       0\n     4       0       0\n",
+            $"{new RetrievalEvaluator { Distance = Distance.Euclidean }.EvaluateByCameraPair(query, gallery)}");
+    }
+
+    [Fact]
     public void Mistakes_AreNamed()
     {
         using var nan = new EmbeddingSet(tensor(new float[] { 1, 2, 3, float.NaN }, [2, 2]), [1, 2]);
