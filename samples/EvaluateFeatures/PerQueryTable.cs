@@ -12,7 +12,7 @@ internal static class PerQueryTable
     {
         writer.WriteLine(
             "query,file,identity,camera,skipped,matches,candidates,firstMatch,lastMatch,averagePrecision,averagePrecisionTrapezoid,"
-            + "inverseNegativePenalty,rPrecision" + (other is null ? "" : ",otherFirstMatch,otherAveragePrecision"));
+            + "inverseNegativePenalty,rPrecision,rank1" + (other is null ? "" : ",otherFirstMatch,otherAveragePrecision,otherRank1"));
         var set = run.Query.Set;
         foreach (var q in run.Report.PerQuery)
         {
@@ -22,8 +22,10 @@ internal static class PerQueryTable
                 q.Skipped == SkipReason.None ? "" : $"{q.Skipped}", Text(q.Matches), Text(q.Candidates), Text(q.FirstMatch),
                     Text(q.LastMatch),
                 Text(q.AveragePrecision), Text(q.AveragePrecisionTrapezoid), Text(q.InverseNegativePenalty), Text(q.RPrecision),
+                    Text(q.RankAt(1)),
             ];
-            if (other?.Report.PerQuery[q.Query] is { } second) cells.AddRange([Text(second.FirstMatch), Text(second.AveragePrecision)]);
+            if (other?.Report.PerQuery[q.Query] is { } second)
+                cells.AddRange([Text(second.FirstMatch), Text(second.AveragePrecision), Text(second.RankAt(1))]);
             writer.WriteLine(string.Join(',', cells));
         }
     }

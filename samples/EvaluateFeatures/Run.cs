@@ -68,6 +68,12 @@ internal sealed class Run : IDisposable
             CheckCameras(settings, query, gallery);
             return new Run(name, query, gallery, settings, cancellationToken);
         }
+        catch (ArgumentException e)         // such as a feature that is NaN
+        {
+            query.Dispose();
+            gallery?.Dispose();
+            throw new UserErrorException($"{file ?? name}: {App.MessageOf(e)}");
+        }
         catch
         {
             query.Dispose();

@@ -19,7 +19,8 @@ public sealed record QueryResult
     /// <summary>The number of gallery images that the protocol leaves.</summary>
     public int Candidates { get; internal init; }
 
-    /// <summary>The rank of the first match, from 1 (its expectation under <see cref="TiePolicy.Expected"/>).</summary>
+    /// <summary>The rank of the first match, from 1 (its expectation under <see cref="TiePolicy.Expected"/>). It counts all images that the
+    /// protocol leaves, also if CMC draws one image of each identity; then <see cref="RankAt"/> has the part in rank-k.</summary>
     public double FirstMatch { get; internal init; } = double.NaN;
 
     /// <summary>The rank of the last match, from 1 (its expectation under <see cref="TiePolicy.Expected"/>).</summary>

@@ -118,7 +118,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         {
             foreach (var table in new[] { "Figures over valid and over all queries", "Pairs of cameras", "Verification" })
                 Assert.Contains($"<h2>{table}: {name}</h2>", page, StringComparison.Ordinal);
-            Assert.Contains($"{name}:\nrank-1, query camera down", output, StringComparison.Ordinal);
+            Assert.Contains($"{name}:\nrank-1 in %, query camera down", output, StringComparison.Ordinal);
         }
         var areas = new[] { json.RootElement, json.RootElement.GetProperty("other") }
             .Select(model => model.GetProperty("verification").GetProperty("areaUnderCurve").GetDouble());
@@ -149,6 +149,39 @@ public sealed class EvaluateFeaturesTests : IDisposable
         (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
         Assert.Equal(1, code);
         Assert.Contains("query by query, but query 0 is identity 0, camera 1 in first, and identity 1, camera 1 in second.", error,
+            StringComparison.Ordinal);
+    }
+
+    /// <summary>Where CMC draws one image of each identity, rank-1 does not count the rank of the first match in the whole list.</summary>
+    [Fact]
+    public void Rank1OfTheTable_IsThatOfTheProtocol()
+    {
+        using var scope = NewDisposeScope();
+        NumPyArchive.Write(InFolder("first.npz"), Arrays());
+        var (code, _, error) = Run(InFolder("first.npz"), "--protocol", "cuhk03", "--compare", InFolder("first.npz"), "--json",
+            InFolder("c.json"), "--csv", InFolder("c.csv"));
+        Assert.True(code == 0, error);
+        var rows = File.ReadAllLines(InFolder("c.csv")).Select(line => line.Split(',')).ToArray();
+        using var json = JsonDocument.Parse(File.ReadAllText(InFolder("c.json")));
+        foreach (var name in new[] { "rank1", "otherRank1" })
+            Assert.Equal(json.RootElement.GetProperty("rank1").GetDouble(), rows[1..].Select(row => row[rows[0].IndexOf(name)])
+                .Where(cell => cell.Length > 0).Average(cell => double.Parse(cell, CultureInfo.InvariantCulture)), 1e-12);
+        var first = rows[0].IndexOf("firstMatch");
+        Assert.Contains(rows[1..], row => (row[first] == "1") != (row[rows[0].IndexOf("rank1")] == "1"));
+    }
+
+    [Fact]
+    public void AFeatureThatIsNotFinite_IsRefusedByItsFile()
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        NumPyArchive.Write(InFolder("first.npz"), arrays);
+        arrays["gallery_feat"] = arrays["gallery_feat"].clone();
+        arrays["gallery_feat"][3, 1] = float.NaN;
+        NumPyArchive.Write(InFolder("second.npz"), arrays);
+        var (code, _, error) = Run(InFolder("first.npz"), "--compare", InFolder("second.npz"));
+        Assert.Equal(1, code);
+        Assert.Contains($"{InFolder("second.npz")}: gallery features must be finite, got NaN in row 3, column 1", error,
             StringComparison.Ordinal);
     }
 
