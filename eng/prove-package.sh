@@ -137,7 +137,7 @@ page() { # NAME PAGE TEXT...: the pieces of a page, one after the other, are a p
   cd ..
 }
 page Started getting-started.md "trained: rank-1 9" "two pictures of one thing are"
-page Extending extending.md "loss: " "miner: 384 pairs" "dataset: 15 images to train on" "protocol: 64 queries under 'other days'"
+page Extending extending.md "loss: " "miner: 384 pairs" "dataset: 15 images to train on" "protocol: 64 queries under 'other days'" "wrapped: " "metric: the first match is at rank"
 
 step "The quick start of the README, as a single file"
 mkdir Single
@@ -157,7 +157,8 @@ program_of() { echo "$work/$1/bin/Release/net10.0/$1"; }
 server=
 serve() { # NAME ARGUMENTS...: starts a server; $address is where it listens
   local name=$1; shift
-  (cd "$name" && ASPNETCORE_URLS=http://127.0.0.1:0 exec "$(program_of "$name")" "$@") >"$work/log" 2>&1 &
+  # Not in the folder of the project: a program finds its own files wherever it is started.
+  (cd "$work" && ASPNETCORE_URLS=http://127.0.0.1:0 exec "$(program_of "$name")" "$@") >"$work/log" 2>&1 &
   server=$!
   for _ in $(seq 300); do
     address=$(sed -nE 's/^(open|listening on) (http[^ ]*).*/\2/p' "$work/log")
@@ -177,12 +178,24 @@ expect "resumed after epoch 2" "$(program_of Training)" "$work/Started/pictures"
 refuse "belongs to a run of 2 epochs" "$(program_of Training)" "$work/Started/pictures" 3
 refuse "There is no folder $work/missing" "$(program_of Training)" "$work/missing"
 grep -q '<section' run/report.html || fail "the report has no content"
+mkdir few
+cp -r "$work"/Started/pictures/thing-0? few
+refuse "few: 4 things are left to train on, and a batch takes 16" "$(program_of Training)" few
 cd ..
 made Evaluation metriclearning-evaluate
 cd Evaluation
 expect "report.html" "$(program_of Evaluation)" "$work/Training/run/features.npz"
 echo "Evaluation: $(grep -m 1 rank-1 "$work/out")"
 refuse "There is no file missing.npz" "$(program_of Evaluation)" missing.npz
+array() { # BYTES...: four rows of two float32 numbers as a .npy file
+  printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2), }"; printf '%b' "$@"
+}
+one='\0\0\0200\077\0\0\0\0' other='\0\0\0\0\0\0\0200\077' nan='\0\0\0300\0177\0\0\0\0'
+array "$one" "$one" "$other" "$other" >set.npy
+array "$one" "$nan" "$other" "$other" >nan.npy
+printf 'pid\n1\n1\n2\n2\n' | tee set.csv >nan.csv
+expect "self-retrieval" "$(program_of Evaluation)" set.npy
+refuse "nan.npy: " "$(program_of Evaluation)" nan.npy
 cd ..
 picture=$work/Started/pictures/thing-00/00.ppm
 made SearchPage metriclearning-search

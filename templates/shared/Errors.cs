@@ -9,7 +9,11 @@ internal static class Errors
         var error = (Exception)thrown.ExceptionObject;
         if (error is not (IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException)
             && isMistake?.Invoke(error) != true) return;
-        Console.Error.WriteLine($"error: {error.Message}");
+        Console.Error.WriteLine($"error: {MessageOf(error)}");
         Environment.Exit(1);
     };
+
+    /// <summary>The message without the name of a parameter, which tells a user nothing.</summary>
+    public static string MessageOf(Exception error) => error is ArgumentException { ParamName: { } name }
+        ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : error.Message;
 }

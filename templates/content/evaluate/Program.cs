@@ -1,6 +1,7 @@
 using MetricLearning;
 
-// Evaluates features that any program wrote: NumPy (.npz), safetensors or MATLAB (.mat) files with the parts "query" and "gallery".
+// Evaluates features that any program wrote: NumPy (.npz, .npy), safetensors or MATLAB (.mat) files with the parts "query" and "gallery",
+// or with one set, in which each row is searched for among all others.
 Errors.TellMistakes();
 if (args.Length is 0 or > 2)
 {
@@ -33,7 +34,19 @@ return 0;
 Model Evaluate(string path, string name)
 {
     using var parts = FeatureFile.Read(path);
-    var (query, gallery) = (Part("query"), Part("gallery"));
+    try
+    {
+        return Of(path, name, parts);
+    }
+    catch (ArgumentException e)         // such as a feature that is NaN
+    {
+        throw new InvalidDataException($"{path}: {Errors.MessageOf(e)}", e);
+    }
+}
+
+Model Of(string path, string name, FeatureParts parts)
+{
+    var (query, gallery) = parts is [{ Name: "" } only] ? (only.Set, only.Set) : (Part("query"), Part("gallery"));
 
     // The protocol follows from the cameras. Name one if you want another: RetrievalProtocol.Cuhk03, .VeRi, .NoFilter, ...
     // If query and gallery are one set, each row is searched for among all others.
@@ -52,8 +65,8 @@ Model Evaluate(string path, string name)
     });
 
     EmbeddingSet Part(string part) => parts.Find(part)?.Set ?? throw new InvalidDataException(
-        $"{path} needs the parts \"query\" and \"gallery\", but it has "
-        + $"{string.Join(", ", parts.Select(found => found.Name.Length == 0 ? "one set without a name" : $"\"{found.Name}\""))}.");
+        $"{path} needs the parts \"query\" and \"gallery\", or one set, but it has "
+        + $"{string.Join(", ", parts.Select(found => $"\"{found.Name}\""))}.");
 }
 
 static bool Same(EmbeddingSet query, EmbeddingSet gallery)

@@ -27,7 +27,8 @@ var index = new ExactIndex<string>(embedder.Dimension, metric);
 await IndexAsync();
 Console.WriteLine($"{index.Count} pictures");
 
-var builder = WebApplication.CreateBuilder(new WebApplicationOptions());
+// The page is beside the program, so it is found whatever the current folder is.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
 builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = maxBytes);
 // A large picture takes 128 MB while it is made small for the page, so few are made small at once.
 builder.Services.AddRateLimiter(limiter => limiter.AddConcurrencyLimiter("pictures", limit =>

@@ -9,7 +9,7 @@ var epochs = 30;
 if (args.Length is 0 or > 2 || (args.Length == 2 && !(int.TryParse(args[1], out epochs) && epochs > 0)))
 {
     Console.Error.WriteLine("usage: dotnet run -c Release -- PICTURES [EPOCHS]\nPICTURES has one subfolder for each thing or person (40 or "
-        + "more). EPOCHS is 1 or more, usually 30.");
+        + "more). EPOCHS is 1 or more, usually 30; small folders need more.");
     return 2;
 }
 // The first Ctrl-C ends the run after the current batch. The second one ends the program at once.
@@ -25,6 +25,9 @@ var (train, validation) = data.Train.SplitIdentities(0.8, seed);
 Console.WriteLine(data);
 if (validation.CountBy(image => image.Identity).All(count => count.Value < 2)) throw new InvalidDataException(
     $"{args[0]}: no thing that is kept for validation has two pictures, so no model could be the best. Add pictures.");
+if (train.ClassCount < identitiesPerBatch) throw new InvalidDataException(
+    $"{args[0]}: {train.ClassCount} things are left to train on, and a batch takes {identitiesPerBatch}. The others are for validation and "
+    + "test. Add things, or lower identitiesPerBatch in Program.cs.");
 
 // The network gives an embedding for search, and scores for the training identities. Take OSNet or ResNet for photographs.
 manual_seed(seed);
@@ -37,6 +40,10 @@ var space = test.Space with { Architecture = "convnet4", Dimension = dimension, 
 
 // Batches, losses, learning rate.
 var sampler = new IdentitySampler(train.Labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
+const int usefulSteps = 300;
+var steps = epochs * sampler.BatchesPerEpoch;
+if (steps < usefulSteps) Console.WriteLine($"EPOCHS {epochs} gives few training steps ({steps}) with these pictures. A network learns "
+    + $"little in fewer than {usefulSteps}: take EPOCHS {(usefulSteps - 1) / sampler.BatchesPerEpoch + 1} or more.\n");
 var loader = new ImageLoader(train, augment) { Seed = seed, CacheBytes = 1L << 30 };
 using var losses = new LossSum()
     .Add("triplet", new TripletLoss(margin: 0.3) { Miner = new BatchHardMiner() })
