@@ -93,6 +93,7 @@ public abstract class SnippetContext
         protected IEnumerable<MetricLearning.Search.SearchRow<string>> rows = null!;
         protected IEnumerable<MetricLearning.Search.LabelledPair> pairs = null!;
         protected string fingerprint = null!;
+        protected Microsoft.Extensions.DependencyInjection.IServiceCollection services = null!;
         protected EmbeddingSpace space = null!;
         protected IEnumerable<Product> records = null!;
         protected Microsoft.Extensions.VectorData.VectorStoreCollection<string, Product> products = null!;
