@@ -50,6 +50,7 @@ internal static class Examples
         ["RandomPatch.images"] = () => Images,
         ["NumPyArchive.stream"] = () => new MemoryStream(emptyZip),
         ["NumPyArchive.path"] = EmptyZipFile,
+        ["ImageArchive.path"] = EmptyZipFile,
         ["ImageEmbedder.embed"] = () =>
             (Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>>)((_, _) => Task.FromResult(new float[] { 1 })),
         ["CollectionAlias.store"] = () => new Search.MemoryVectorStore(),
@@ -58,6 +59,18 @@ internal static class Examples
         ["InferenceModel.height (Int32)"] = () => 96,
         ["InferenceModel.width (Int32)"] = () => 32,
         ["SqliteVectorStore.path"] = () => database.Value,
+    };
+
+    /// <summary>Values of the parameters of methods that cannot be chosen by their type alone, by name.</summary>
+    private static readonly Dictionary<string, Func<object?>> byMethodParameter = new(StringComparer.Ordinal)
+    {
+        ["labels"] = Rows,
+        ["referenceLabels"] = Rows,
+        ["images"] = () => rand(2, 3, 64, 32),
+        ["map"] = () => rand(2, 8, 4, 2),
+        ["serviceType"] = () => typeof(string),
+        ["state"] = () => new Dictionary<string, double>(),
+        ["values"] = () => Array.Empty<Microsoft.Extensions.AI.DataContent>(),
     };
 
     private static readonly Dictionary<Type, Func<object>> byType = new()
@@ -78,6 +91,12 @@ internal static class Examples
         [typeof(IReadOnlyList<TorchSharp.Modules.Parameter>)] = () => nn.Linear(2, 2).parameters().ToList(),
         [typeof(Action<double>)] = () => (double _) => { },
         [typeof(Reducer)] = () => Reducer.Mean,
+        [typeof(Pairs)] = () => Pairs.FromLabels(Rows()),
+        [typeof(LossBatch)] = () => new LossBatch(rand(4, 8), Rows()),
+        [typeof(EmbeddingViews)] = () => new EmbeddingViews(rand(4, 8), rand(4, 8)),
+        [typeof(ModelOutput)] = () => new ModelOutput(rand(4, 8), rand(4, 8), rand(4, 8)),
+        [typeof(EmbeddingSpace)] = () => new EmbeddingSpace { Height = 64, Width = 32 },
+        [typeof(EmbeddingSet)] = () => new EmbeddingSet(rand(4, 8), [0, 0, 1, 1]),
         [typeof(TupleLoss)] = () => new TripletLoss(),
         [typeof(MetricLoss)] = () => new TripletLoss(),
         [typeof(nn.Module<Tensor, Tensor>)] = () => nn.Linear(8, 4),
@@ -103,6 +122,7 @@ internal static class Examples
         [typeof(IReadOnlyList<string>)] = () => new[] { "first", "second" },
         [typeof(IReadOnlyList<double>)] = () => new[] { 0.5, 0.5, 0.5 },
         [typeof(ReadOnlyMemory<float>)] = () => new ReadOnlyMemory<float>([0.5f, 0.5f, 0.5f]),
+        [typeof(Range)] = () => ..3,
         [typeof(IReadOnlyList<float>)] = () => new[] { 0.5f, 0.5f, 0.5f },
     };
 
@@ -115,8 +135,28 @@ internal static class Examples
 
     private static ImageList Images => new([new ImageSample("a.png", 0, 0), new ImageSample("b.png", 1, 1)]);
 
-    /// <summary>Arguments that a constructor takes.</summary>
-    public static object?[] Arguments(ConstructorInfo constructor) => [.. constructor.GetParameters().Select(Argument)];
+    /// <summary>Arguments that a constructor or method takes.</summary>
+    public static object?[] Arguments(MethodBase member) => [.. member.GetParameters().Select(Argument)];
+
+    /// <summary>An object of a type, made by its constructor with the fewest parameters.</summary>
+    public static object Make(Type type)
+    {
+        var constructor = type.GetConstructors().Where(constructor => !IsCopy(constructor))
+            .MinBy(constructor => constructor.GetParameters().Length)!;
+        return constructor.Invoke(Arguments(constructor));
+    }
+
+    /// <summary>Whether a constructor copies an object of its own type.</summary>
+    public static bool IsCopy(ConstructorInfo constructor) =>
+        constructor.GetParameters() is [var only] && only.ParameterType == constructor.DeclaringType;
+
+    /// <summary>Whether there is an example for a parameter.</summary>
+    public static bool Exists(ParameterInfo parameter)
+    {
+        var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
+        return type.IsEnum || byType.ContainsKey(type) || byMethodParameter.ContainsKey(parameter.Name!)
+            || byParameter.ContainsKey($"{parameter.Member.DeclaringType!.Name}.{parameter.Name}");
+    }
 
     private static object? Argument(ParameterInfo parameter)
     {
@@ -124,6 +164,8 @@ internal static class Examples
         if (byParameter.TryGetValue($"{name} ({parameter.ParameterType.Name})", out var make)) return make();
         if (byParameter.TryGetValue(name, out make)) return make();
         if (parameter.HasDefaultValue) return Default(parameter);
+        if (parameter.Member is MethodInfo && byMethodParameter.TryGetValue(parameter.Name!, out make)
+            && make() is { } given && parameter.ParameterType.IsInstanceOfType(given)) return given;
         var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
         if (byType.TryGetValue(type, out var sample)) return sample();
         if (type.IsEnum) return Enum.GetValues(type).GetValue(0);

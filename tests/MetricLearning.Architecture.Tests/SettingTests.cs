@@ -48,7 +48,7 @@ public class SettingTests
         var type = PublicTypes.Named(name);
         var faults = new List<string>();
         foreach (var constructor in type.GetConstructors().Where(constructor => constructor.GetParameters().Length > 0
-            && !IsCopy(constructor)))
+            && !Examples.IsCopy(constructor)))
             foreach (var (parameter, place) in constructor.GetParameters().Select((parameter, place) => (parameter, place)))
                 foreach (var value in Values(parameter.ParameterType, () => nullability.Create(parameter).WriteState))
                     Check(parameter.Name!, value, () =>
@@ -57,13 +57,22 @@ public class SettingTests
                         arguments[place] = value.Value;
                         (constructor.Invoke(arguments) as IDisposable)?.Dispose();
                     });
+        foreach (var factory in Factories(type))
+            foreach (var (parameter, place) in factory.GetParameters().Select((parameter, place) => (parameter, place)))
+                foreach (var value in Values(parameter.ParameterType, () => nullability.Create(parameter).WriteState))
+                    Check(parameter.Name!, value, () =>
+                    {
+                        var arguments = Examples.Arguments(factory);
+                        arguments[place] = value.Value;
+                        (factory.Invoke(null, arguments) as IDisposable)?.Dispose();
+                    });
         var properties = type.GetProperties().Where(property => property.SetMethod is { IsPublic: true, IsStatic: false }
             && property.GetIndexParameters().Length == 0 && PublicTypes.Libraries.Contains(property.DeclaringType!.Assembly)).ToList();
         foreach (var property in properties)
             foreach (var value in Values(property.PropertyType, () => nullability.Create(property).WriteState))
                 Check(property.Name, value, () =>
                 {
-                    var instance = Make(type);
+                    var instance = Examples.Make(type);
                     try { property.SetValue(instance, value.Value); }
                     finally { (instance as IDisposable)?.Dispose(); }
                 });
@@ -81,6 +90,8 @@ public class SettingTests
             }
             catch (TargetInvocationException thrown) when (thrown.InnerException is ArgumentException refused && !isAllowed)
             {
+                if (refused.ParamName is { } named && !Regex.IsMatch(named, @"^\w+$"))
+                    faults.Add($"{label} is refused as the parameter '{named}'");
                 // A name such as "k" is in nearly every message, but not as a word.
                 if (!Regex.IsMatch(refused.Message, $@"\b{Regex.Escape(setting)}\b", RegexOptions.IgnoreCase))
                     faults.Add($"{label} is refused without the setting's name: {refused.Message}");
@@ -105,15 +116,15 @@ public class SettingTests
     }
 
     /// <summary>Whether a constructor has a parameter for which some value is wrong.</summary>
-    internal static bool CanBeRefused(ConstructorInfo constructor) => !IsCopy(constructor) && constructor.GetParameters()
+    internal static bool CanBeRefused(ConstructorInfo constructor) => !Examples.IsCopy(constructor) && constructor.GetParameters()
         .Any(parameter => WrongValues(parameter.ParameterType, () => nullability.Create(parameter).WriteState).Count > 0);
 
-    private static object Make(Type type)
-    {
-        var constructor = type.GetConstructors().Where(constructor => !IsCopy(constructor))
-            .MinBy(constructor => constructor.GetParameters().Length)!;
-        return constructor.Invoke(Examples.Arguments(constructor));
-    }
+    /// <summary>The static methods of a type that make one of its objects from numbers and enums.</summary>
+    private static IEnumerable<MethodInfo> Factories(Type type) => type
+        .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
+        .Where(method => method.ReturnType == type && !method.IsSpecialName && method.GetParameters()
+            .All(parameter => (Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType) is var given
+                && (given.IsEnum || given.IsPrimitive)));
 
     /// <summary>The values to try: those that are wrong, and those that may be right.</summary>
     private static IEnumerable<(object? Value, bool IsWrong)> Values(Type declared, Func<NullabilityState> state)
@@ -143,9 +154,6 @@ public class SettingTests
         if (declared.IsAssignableFrom(typeof(float[])) && declared != typeof(object)) wrong.Add(new[] { float.NaN, float.NaN, float.NaN });
         return wrong;
     }
-
-    private static bool IsCopy(ConstructorInfo constructor) =>
-        constructor.GetParameters() is [var only] && only.ParameterType == constructor.DeclaringType;
 
     private static string Text(object? value) => value switch
     {

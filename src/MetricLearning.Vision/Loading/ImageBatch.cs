@@ -6,16 +6,16 @@ namespace MetricLearning.Vision;
 /// <remarks>Thread safety: any number of threads may read it at once. Dispose it when no thread uses it any more.</remarks>
 public sealed class ImageBatch : IDisposable
 {
-    internal ImageBatch(Tensor images, Tensor labels, IReadOnlyList<int> indices)
-    {
-        (Images, Labels, Indices) = (images, labels, indices);
-    }
+    private readonly Tensor images, labels;
+
+    internal ImageBatch(Tensor images, Tensor labels, IReadOnlyList<int> indices) =>
+        (this.images, this.labels, Indices) = (images, labels, indices);
 
     /// <summary>The normalized images [N, C, H, W], float32; C is 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
-    public Tensor Images { get; }
+    public Tensor Images => Guard.Owned(images, this);
 
     /// <summary>The labels [N], int64, as in <see cref="ImageList.Labels"/>; zeros if the list has no identities.</summary>
-    public Tensor Labels { get; }
+    public Tensor Labels => Guard.Owned(labels, this);
 
     /// <summary>The position of each image in the loader's list.</summary>
     public IReadOnlyList<int> Indices { get; }
@@ -26,7 +26,7 @@ public sealed class ImageBatch : IDisposable
     /// <summary>Frees the tensors.</summary>
     public void Dispose()
     {
-        Images.Dispose();
-        Labels.Dispose();
+        images.Dispose();
+        labels.Dispose();
     }
 }

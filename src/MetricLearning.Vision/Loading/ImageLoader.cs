@@ -98,7 +98,12 @@ public sealed class ImageLoader
     /// features carry this space, together with how the transform prepares images. Default: null; the features then carry only how the
     /// transform prepares images.</summary>
     /// <exception cref="ArgumentException">The value contradicts the transform; the message has both values.</exception>
-    public EmbeddingSpace? Space { get; init => field = value is null ? null : Checked(value); }
+    public EmbeddingSpace? Space
+    {
+        get;
+        init => field = value is null || Transform.Space.Conflicts(value, "in the transform", "here") is not { } conflicts ? value
+            : throw new ArgumentException($"Space must be the embedding space of the transform, but {conflicts}.", nameof(Space));
+    }
 
     /// <summary>The images that were left out so far, each once, in the order of the list.</summary>
     public IReadOnlyList<BadImage> Skipped =>
@@ -229,12 +234,6 @@ public sealed class ImageLoader
             bad.TryAdd(i, $"{fault}.");
         }
         return done;
-    }
-
-    private EmbeddingSpace Checked(EmbeddingSpace space)
-    {
-        Transform.Space.Agree(space);
-        return space;
     }
 
     private long[] WholeList() => [.. Enumerable.Range(0, Images.Count).Select(i => (long)i)];

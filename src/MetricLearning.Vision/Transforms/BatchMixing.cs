@@ -20,7 +20,7 @@ public abstract class BatchMixing
     /// <exception cref="ArgumentException">An argument is null, or has another shape or type.</exception>
     public MixedBatch Apply(Tensor images, Tensor labels, SeededRandom random)
     {
-        ArgumentNullException.ThrowIfNull(images);
+        Guard.Alive(images);
         ArgumentNullException.ThrowIfNull(random);
         if (images.dim() != 4 || !images.is_floating_point())
             throw new ArgumentException(

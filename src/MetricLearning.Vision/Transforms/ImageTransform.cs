@@ -200,7 +200,7 @@ public sealed class ImageTransform
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
     public Tensor Apply(Tensor images, ulong seed = 0, int epoch = 0)
     {
-        ArgumentNullException.ThrowIfNull(images);
+        Guard.Alive(images);
         Guard.AtLeast(epoch, 0);
         if (images.dim() != 4 || images.size(1) != 3 || images.dtype != ScalarType.Byte)
             throw new ArgumentException(
@@ -234,7 +234,7 @@ public sealed class ImageTransform
     /// promised.</exception>
     public Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random)
     {
-        ArgumentNullException.ThrowIfNull(images);
+        Guard.Alive(images);
         ArgumentNullException.ThrowIfNull(random);
         if (BatchSteps.Count == 0)
             throw new InvalidOperationException("A step after Normalize works on single images only, so there are no BatchSteps.");

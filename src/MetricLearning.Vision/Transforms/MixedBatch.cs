@@ -8,17 +8,19 @@ namespace MetricLearning.Vision;
 /// read it at once. Dispose it when no thread uses it any more.</remarks>
 public sealed class MixedBatch : IDisposable
 {
+    private readonly Tensor images, labels, otherLabels;
+
     internal MixedBatch(Tensor images, Tensor labels, Tensor otherLabels, double weight) =>
-        (Images, Labels, OtherLabels, Weight) = (images, labels, otherLabels, weight);
+        (this.images, this.labels, this.otherLabels, Weight) = (images, labels, otherLabels, weight);
 
     /// <summary>The mixed images [N, C, H, W], of the type and on the device of the batch.</summary>
-    public Tensor Images { get; }
+    public Tensor Images => Guard.Owned(images, this);
 
     /// <summary>The labels [N], int64, of the images.</summary>
-    public Tensor Labels { get; }
+    public Tensor Labels => Guard.Owned(labels, this);
 
     /// <summary>The labels [N], int64, of the images that are mixed in.</summary>
-    public Tensor OtherLabels { get; }
+    public Tensor OtherLabels => Guard.Owned(otherLabels, this);
 
     /// <summary>The weight of <see cref="Labels"/>, in [0, 1].</summary>
     public double Weight { get; }
@@ -26,8 +28,8 @@ public sealed class MixedBatch : IDisposable
     /// <summary>Frees the tensors.</summary>
     public void Dispose()
     {
-        Images.Dispose();
-        Labels.Dispose();
-        OtherLabels.Dispose();
+        images.Dispose();
+        labels.Dispose();
+        otherLabels.Dispose();
     }
 }

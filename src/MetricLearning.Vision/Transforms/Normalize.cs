@@ -46,7 +46,11 @@ public sealed class Normalize : ImageStep
     public IReadOnlyList<float> Std { get; }
 
     /// <summary>The normalized value of a brightness in 0 … 1.</summary>
-    public float Value(int channel, float brightness) => (brightness - Mean[channel]) / Std[channel];
+    /// <param name="channel">The channel, from 0 to <see cref="Channels"/> − 1.</param>
+    /// <param name="brightness">The brightness.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such channel.</exception>
+    public float Value(int channel, float brightness) => (uint)channel < (uint)Channels ? (brightness - Mean[channel]) / Std[channel]
+        : throw new ArgumentOutOfRangeException(nameof(channel), channel, $"channel must be in [0, {Channels}).");
 
     internal void Apply(Picture picture, Span<float> destination)
     {

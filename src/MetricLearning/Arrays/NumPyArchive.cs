@@ -21,6 +21,7 @@ public sealed class NumPyArchive : IDisposable
     private readonly ZipArchive zip;
     private readonly Dictionary<string, ZipArchiveEntry> entries = new(StringComparer.Ordinal);
     private readonly string place;
+    private bool isDisposed;
 
     /// <summary>Opens a file.</summary>
     /// <param name="path">The file.</param>
@@ -122,7 +123,11 @@ public sealed class NumPyArchive : IDisposable
     }
 
     /// <summary>Closes the file.</summary>
-    public void Dispose() => zip.Dispose();
+    public void Dispose()
+    {
+        isDisposed = true;
+        zip.Dispose();
+    }
 
     /// <summary>The header of an array.</summary>
     internal NumPyHeader HeaderOf(string name) => InEntry(name, entry =>
@@ -142,6 +147,7 @@ public sealed class NumPyArchive : IDisposable
 
     private T InEntry<T>(string name, Func<ZipArchiveEntry, T> read)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         ArgumentNullException.ThrowIfNull(name);
         if (!entries.TryGetValue(name, out var entry))
             throw new KeyNotFoundException($"{place}There is no array '{name}'. {NearNames.Describe(name, [.. entries.Keys])}");

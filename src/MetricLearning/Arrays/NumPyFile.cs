@@ -101,7 +101,7 @@ public static class NumPyFile
 
     internal static NumPyHeader HeaderOf(Tensor tensor)
     {
-        ArgumentNullException.ThrowIfNull(tensor);
+        Guard.Alive(tensor);
         var descriptor = NumPyHeader.DescriptorOf(tensor.dtype)
             ?? throw new ArgumentException(
                 $"tensor must be bool, or integers or floats of a type that NumPy has, got {tensor.dtype}.", nameof(tensor));

@@ -59,6 +59,9 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     protected abstract Tensor FeatureMap(Tensor images);
 
     /// <summary>Fails unless the network takes the images.</summary>
-    private protected void Check(Tensor images) =>
+    private protected void Check(Tensor images)
+    {
+        Guard.InUse(this);
         new ImageRequirements(GetName(), ImageChannels, MinimumSize, parameters().FirstOrDefault()).Require(images);
+    }
 }

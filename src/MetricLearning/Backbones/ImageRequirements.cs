@@ -13,7 +13,7 @@ internal readonly record struct ImageRequirements(string Network, long Channels,
     /// <exception cref="ArgumentException">The message says what is wrong.</exception>
     public void Require(Tensor images)
     {
-        ArgumentNullException.ThrowIfNull(images);
+        Guard.Alive(images);
         if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != Channels)
             throw new ArgumentException($"images must be [N, {Channels}, H, W] with N of at least 1, got {Guard.Shape(images)}.",
                 nameof(images));

@@ -45,7 +45,8 @@ public sealed class SafeBatchNorm : BatchNorm
     /// <inheritdoc/>
     protected override void ValidateInputDimensions(Tensor input)
     {
-        ArgumentNullException.ThrowIfNull(input);
+        Guard.InUse(this);
+        Guard.Alive(input);
         if (input.dim() is < 2 or > 5 || input.shape[1] != num_features) throw new ArgumentException(
             $"input must be [N, {num_features}, ...] with two to five dimensions, got {Guard.Shape(input)}.", nameof(input));
     }

@@ -47,16 +47,21 @@ public sealed class DistanceView
 
     /// <summary>The distances of chosen pairs, [K] with gradient: entry k is that of row <c>rows[k]</c> of the batch to row
     /// <c>columns[k]</c> of the references.</summary>
-    /// <param name="rows">int64 [K].</param>
-    /// <param name="columns">int64 [K].</param>
+    /// <param name="rows">int64 [K], in [0, N).</param>
+    /// <param name="columns">int64 [K], in [0, M).</param>
+    /// <exception cref="ArgumentException">The indices are not int64 of one length, or an index is out of range (which is checked on the
+    /// CPU); the message says which.</exception>
     public Tensor this[Tensor rows, Tensor columns]
     {
         get
         {
+            Guard.Alive(rows);
+            Guard.Indices(rows, rows.dim() == 1 ? rows.size(0) : 0);
+            Guard.Indices(columns, rows.size(0));
             using var scope = NewDisposeScope();
             var distances = AreFew(rows.size(0)) && !MatrixIsLess(rows.size(0))
                 ? Distance.OfPrepared.Selected(Prepared.X, Prepared.Y, rows, columns)
-                : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
+                : OfMatrix(rows, columns);
             return distances.MoveToOuterDisposeScope();
         }
     }
@@ -92,6 +97,14 @@ public sealed class DistanceView
     private bool MatrixIsLess(long pairs) => Distance.OfPrepared.IsProduct && Rows * Batch.Columns <= pairs * Prepared.X.size(1);
 
     private long Rows => rowEmbeddings.size(0);
+
+    /// <summary>Picks pairs from the matrix. The CPU would find another pair for a column that is out of range.</summary>
+    private Tensor OfMatrix(Tensor rows, Tensor columns)
+    {
+        Guard.InRange(rows, Rows);
+        Guard.InRange(columns, Batch.Columns);
+        return Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
+    }
 
     private Tensor Prepare(Tensor rows)
     {

@@ -13,6 +13,7 @@ public sealed class LossBatch : IDisposable
 {
     private readonly Dictionary<Distance, DistanceView> views = [];
     private readonly List<Tensor> owned = [];
+    private readonly Tensor embeddings, references;
     private readonly Tensor? self;
     private Pairs? candidates;
     private Tensor? effectiveRank;
@@ -29,8 +30,7 @@ public sealed class LossBatch : IDisposable
         Gradient.Release();
         using var scope = NewDisposeScope();
         var wide = Guard.Labels(labels, embeddings.size(0));
-        Embeddings = Own(RowMath.Widen(embeddings));
-        References = Embeddings;
+        this.embeddings = references = Own(RowMath.Widen(embeddings));
         ReferenceLabels = Labels = Keep(wide, labels);
         MeetsItself = true;
         Rows = Columns = Embeddings.size(0);
@@ -52,8 +52,7 @@ public sealed class LossBatch : IDisposable
         var wideReferences = Guard.Labels(referenceLabels, references.size(0));
         var columns = self is null ? null : Guard.Labels(self, embeddings.size(0));
         if (columns is not null) Guard.InRange(columns, references.size(0), nameof(self));
-        Embeddings = Own(RowMath.Widen(embeddings));
-        References = Own(RowMath.Widen(references));
+        (this.embeddings, this.references) = (Own(RowMath.Widen(embeddings)), Own(RowMath.Widen(references)));
         Labels = Keep(wide, labels);
         ReferenceLabels = Keep(wideReferences, referenceLabels);
         this.self = columns is null ? null : Keep(columns, self!);
@@ -79,19 +78,19 @@ public sealed class LossBatch : IDisposable
                 nameof(tuples));
         tuples.RequireInRange();
         MeetsItself = references is null;
-        Embeddings = Own(RowMath.Widen(embeddings));
-        References = references is null ? Embeddings : Own(RowMath.Widen(references));
+        this.embeddings = Own(RowMath.Widen(embeddings));
+        this.references = references is null ? this.embeddings : Own(RowMath.Widen(references));
         Given = tuples;
     }
 
     /// <summary>The embeddings [N, D], float32 or float64 (half precision is widened to float32), with gradient.</summary>
-    public Tensor Embeddings { get; }
+    public Tensor Embeddings => Guard.Owned(embeddings, this);
 
     /// <summary>The labels, int64 [N]; null if tuples were given instead.</summary>
     public Tensor? Labels { get; }
 
     /// <summary>The references [M, D]; the embeddings themselves if no references were given.</summary>
-    public Tensor References { get; }
+    public Tensor References => Guard.Owned(references, this);
 
     /// <summary>The labels of the references, int64 [M]; null if tuples were given instead.</summary>
     public Tensor? ReferenceLabels { get; }

@@ -48,6 +48,7 @@ public sealed class EvaluationMode : IDisposable
     /// <exception cref="InvalidOperationException">A module is in training mode; the message names the first one.</exception>
     internal static void Require(nn.Module model)
     {
+        Guard.InUse(model);
         if (FirstInTraining(model) is not { } name) return;
         throw new InvalidOperationException($"{model.GetType().Name} must be in evaluation mode, but "
             + (name.Length == 0 ? "it" : $"its module '{name}'") + " is in training mode: call model.eval() first, or compute inside "

@@ -32,9 +32,23 @@ internal static class Guard
         if (value.IsInvalid) throw new ArgumentException($"{name} must be a tensor that is in use, but it has been disposed.", name);
     }
 
+    /// <summary>Requires that a module has not been disposed. libtorch would only say that a handle is empty, and a module without
+    /// weights would go on.</summary>
+    public static void InUse(nn.Module module)
+    {
+        try
+        {
+            _ = module.training;        // the native module answers, or says that it is gone
+        }
+        catch (ObjectDisposedException)
+        {
+            throw new ObjectDisposedException(module.GetType().FullName);
+        }
+    }
+
     /// <summary>Requires that the owner of a tensor has not been disposed. Memory of a disposed tensor must not be read.</summary>
     /// <returns>The tensor.</returns>
-    public static Tensor Owned(Tensor tensor, object owner)
+    public static T Owned<T>(T tensor, object owner) where T : Tensor
     {
         ObjectDisposedException.ThrowIf(tensor.IsInvalid, owner);
         return tensor;
@@ -190,7 +204,7 @@ internal static class Guard
     /// <summary>Requires an int64 vector of <paramref name="count"/> indices.</summary>
     public static Tensor Indices(Tensor value, long count, [CallerArgumentExpression(nameof(value))] string name = "")
     {
-        ArgumentNullException.ThrowIfNull(value, name);
+        Alive(value, name);
         if (value.dim() != 1 || value.size(0) != count)
             throw new ArgumentException($"{name} must be [{count}], got {Shape(value)}.", name);
         return value.dtype == ScalarType.Int64 ? value : throw new ArgumentException($"{name} must be int64, got {value.dtype}.", name);
@@ -199,7 +213,7 @@ internal static class Guard
     /// <summary>Requires a bool mask [N, M].</summary>
     public static Tensor Mask(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
-        ArgumentNullException.ThrowIfNull(value, name);
+        Alive(value, name);
         return value.dim() == 2 && value.dtype == ScalarType.Bool ? value
             : throw new ArgumentException($"{name} must be bool [N, M], got {value.dtype} {Shape(value)}.", name);
     }

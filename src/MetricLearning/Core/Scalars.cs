@@ -60,14 +60,16 @@ public static class Scalars
     /// <summary>Makes 0, 1, ... count − 1 as int64 [count]: <c>arange(count)</c> with bounds that stay alive.</summary>
     /// <param name="count">The number of integers, 0 or greater.</param>
     /// <param name="device">The device; null for the CPU.</param>
-    public static Tensor Iota(long count, Device? device = null) => Iota(0, count, device);
+    /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
+    public static Tensor Iota(long count, Device? device = null) => Iota(0, Guard.AtLeast(count, 0), device);
 
     /// <summary>Makes first, ... end − 1 as int64 [end − first]: <c>arange(first, end)</c> with bounds that stay alive.</summary>
     /// <param name="first">The first integer.</param>
     /// <param name="end">One more than the last integer; at least <paramref name="first"/>.</param>
     /// <param name="device">The device; null for the CPU.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="end"/> is less than <paramref name="first"/>.</exception>
     public static Tensor Iota(long first, long end, Device? device = null) =>
-        arange(S(first), S(end), S(1), ScalarType.Int64, device ?? CPU);
+        arange(S(first), S(Guard.AtLeast(end, first)), S(1), ScalarType.Int64, device ?? CPU);
 
     private static Scalar Hold(Scalar scalar) => (recent ??= new Scalar[Held])[made++ & (Held - 1)] = scalar;
 }

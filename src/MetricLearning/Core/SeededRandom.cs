@@ -77,7 +77,13 @@ public sealed class SeededRandom
     public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
 
     /// <summary>A number in <c>[low, high)</c>, each equally likely.</summary>
-    public double NextDouble(double low, double high) => low + (high - low) * NextDouble();
+    /// <exception cref="ArgumentOutOfRangeException">A bound is not finite.</exception>
+    public double NextDouble(double low, double high)
+    {
+        Guard.Finite(low);
+        Guard.Finite(high);
+        return low + (high - low) * NextDouble();
+    }
 
     /// <summary>A draw from the normal distribution with mean 0 and standard deviation 1 (Box and Muller).</summary>
     public double NextGaussian() => Math.Sqrt(-2 * Math.Log(1 - NextDouble())) * Math.Cos(2 * Math.PI * NextDouble());

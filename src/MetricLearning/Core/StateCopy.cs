@@ -7,6 +7,7 @@ internal static class StateCopy
 {
     public static void Copy(nn.Module from, nn.Module to)
     {
+        Guard.InUse(from);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var source = from.state_dict();

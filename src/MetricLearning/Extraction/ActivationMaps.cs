@@ -14,7 +14,7 @@ public static class ActivationMaps
     /// <exception cref="ArgumentException">The features are not [N, C, h, w].</exception>
     public static Tensor Of(Tensor features)
     {
-        ArgumentNullException.ThrowIfNull(features);
+        Guard.Alive(features);
         if (features.dim() != 4) throw new ArgumentException($"features must be [N, C, h, w], got {Guard.Shape(features)}.",
             nameof(features));
         using var scope = NewDisposeScope();

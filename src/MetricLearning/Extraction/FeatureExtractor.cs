@@ -64,7 +64,7 @@ public sealed class FeatureExtractor
     /// <exception cref="InvalidOperationException">A module is in training mode, or the model did not run the layer.</exception>
     public Tensor Extract(Tensor images)
     {
-        ArgumentNullException.ThrowIfNull(images);
+        Guard.Alive(images);
         if (images.dim() != 4) throw new ArgumentException($"images must be [N, C, H, W], got {Guard.Shape(images)}.", nameof(images));
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();

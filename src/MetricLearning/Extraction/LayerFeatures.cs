@@ -47,7 +47,7 @@ public static class LayerFeatures
         IReadOnlyCollection<string> layers)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(input);
+        Guard.Alive(input);
         ArgumentNullException.ThrowIfNull(layers);
         var known = Known(model, layers);
         EvaluationMode.Require(model);

@@ -28,6 +28,10 @@ internal static class MessageText
     /// <summary>The printable beginning of a message with several lines.</summary>
     public static string Lines(string text) => Printable(text, LinesLength, keepsLines: true);
 
+    /// <summary>The message of an error without the name of the parameter, which the user of a program or a file does not know.</summary>
+    public static string WithoutParameter(ArgumentException error) => error.ParamName is { } name
+        ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : error.Message;
+
     private static string Printable(string text, int longest, bool keepsLines)
     {
         var shown = new StringBuilder();

@@ -23,6 +23,7 @@ public abstract class NetworkGraph
     protected NetworkGraph(nn.Module model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        Guard.InUse(model);
         this.model = model.GetType();
         current = this.model;
         paths.Add(model, "");

@@ -51,8 +51,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         fc = projection;
         this.neck = neck;
         var pooled = this.pooling.OutputDimension(backbone.Channels);
-        FeatureDimension = fc?.OutputDimension(pooled) ?? pooled;
-        EmbeddingDimension = neck?.OutputDimension(FeatureDimension) ?? FeatureDimension;
+        FeatureDimension = OutputOf(fc, pooled, nameof(projection));
+        EmbeddingDimension = OutputOf(neck, FeatureDimension, nameof(neck));
         Classes = classes;
         if (classes > 0)
         {
@@ -76,6 +76,19 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         return new EmbeddingModel(backbone, classes: classes, projection: new FullyConnectedNeck(backbone.Channels, 512));
     }
 
+    /// <summary>The length of a layer's output for an input of a length; this length without a layer.</summary>
+    private static long OutputOf(Neck? layer, long length, string name)
+    {
+        try
+        {
+            return layer?.OutputDimension(length) ?? length;
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"{name} must take what the part before it gives: {MessageText.WithoutParameter(e)}", name, e);
+        }
+    }
+
     /// <summary>The network that turns images into a feature map.</summary>
     public Backbone Backbone => backbone;
 
@@ -95,6 +108,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// which.</exception>
     public override ModelOutput forward(Tensor images)
     {
+        Guard.InUse(this);
         using var scope = NewDisposeScope();
         var features = pooling.call(backbone.call(images));
         if (fc is not null) features = fc.call(features);
@@ -153,6 +167,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public EmbeddingSpace LoadForInference(string path, EmbeddingSpace? expected = null)
     {
+        Guard.InUse(this);
         using var weights = SafeTensors.Read(path);
         return InputFile.Naming(path, () =>
         {

@@ -38,6 +38,9 @@ public sealed class FullyConnectedNeck : Neck, IGraphLayer
     protected override Tensor Transform(Tensor features)
     {
         ExpectRowsToTrainOn(features);
+        if (parameters().First() is var weight && weight.dtype != features.dtype)
+            throw new ArgumentException($"features must be {weight.dtype} as the weights of {GetName()}, got {features.dtype}.",
+                nameof(features));
         var x = features;
         foreach (var layer in children().Cast<nn.Module<Tensor, Tensor>>()) x = layer.call(x);
         return x.relu_();

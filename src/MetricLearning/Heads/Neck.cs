@@ -27,6 +27,7 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
     /// <exception cref="ArgumentException">The features have another shape; the message prints it.</exception>
     public sealed override Tensor forward(Tensor features)
     {
+        Guard.InUse(this);
         Guard.Matrix(features);
         var width = OutputDimension(features.size(1));
         using var scope = NewDisposeScope();

@@ -30,7 +30,8 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
     /// which.</exception>
     public sealed override PartOutput forward(Tensor images)
     {
-        ArgumentNullException.ThrowIfNull(images);
+        Guard.InUse(this);
+        Guard.Alive(images);
         if (training && images.dim() > 0 && images.size(0) < 2)
             throw new ArgumentException(
                 $"images must be at least 2 while {GetName()} trains (batch norm has no variance of one), got {Guard.Shape(images)}; call "

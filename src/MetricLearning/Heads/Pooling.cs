@@ -26,9 +26,11 @@ public abstract class Pooling : nn.Module<Tensor, Tensor>
     /// <exception cref="ArgumentException">The map has another shape; the message prints it.</exception>
     public sealed override Tensor forward(Tensor map)
     {
-        ArgumentNullException.ThrowIfNull(map);
+        Guard.InUse(this);
+        Guard.Alive(map);
         if (map.dim() != 4 || map.size(2) == 0 || map.size(3) == 0)
             throw new ArgumentException($"map must be [N, C, h, w], got {Guard.Shape(map)}.", nameof(map));
+        if (!map.is_floating_point()) throw new ArgumentException($"map must be floating point, got {map.dtype}.", nameof(map));
         using var scope = NewDisposeScope();
         return Returned.Shape(Pool(map), this, nameof(Pool), map.size(0), OutputDimension(map.size(1))).MoveToOuterDisposeScope();
     }

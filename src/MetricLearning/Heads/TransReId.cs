@@ -82,6 +82,7 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphMo
     /// patches cannot be cut into equal runs, or batch norm would train on one image; the message says which.</exception>
     public override PartOutput forward(Tensor images, Tensor? side)
     {
+        Guard.InUse(this);
         using var scope = NewDisposeScope();
         Tensor[] features = groups == 0 ? [@base.Tokens(images, side).select(1, 0)] : Jigsaw(@base.TokensBeforeLastBlock(images, side));
         Tensor[] behind = [.. features.Select((feature, i) => necks[i].call(feature))];

@@ -103,6 +103,7 @@ public sealed class InferenceModel : IDisposable
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
     public Tensor Embed(Tensor images)
     {
+        Guard.Owned(takes.Weight!, this);
         takes.Require(images);
         if (images.size(2) != (height ?? images.size(2)) || images.size(3) != (width ?? images.size(3)))
             throw new ArgumentException($"images must be of the size that the model was copied for, {height} x {width} pixels, got "

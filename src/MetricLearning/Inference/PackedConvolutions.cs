@@ -50,7 +50,7 @@ internal static class PackedConvolutions
         foreach (var node in nodes)
         {
             if (replaced.Contains(node.Output)) continue;
-            if (node.Convolution is not { } geometry)
+            if (node.Convolution is not { } geometry || !CanPack(weights[node.Inputs[1]], geometry, batch))
             {
                 result.Add(node);
                 continue;
@@ -81,6 +81,14 @@ internal static class PackedConvolutions
                 names => $"ops.mkldnn._convolution_pointwise({names[0]}, {Layer(names)}, {relu ?? "\"none\""}, {NoNumbers}, None)")
             : new(ScriptKind.Convolution, output, [.. inputs, other], names => "ops.mkldnn._convolution_pointwise("
                 + $"{names[0]}, {names[count]}, {Layer(names)}, \"add\", None, {relu ?? "None"}, {NoNumbers}, None)");
+    }
+
+    /// <summary>Whether the maps of a batch have so few numbers that oneDNN can count them in 32 bits. It divides by a wrong number, which
+    /// ends the process, if they have more.</summary>
+    private static bool CanPack(Tensor weight, ConvolutionGeometry geometry, long batch)
+    {
+        var (channels, area) = (Math.Max(weight.size(0), geometry.Maps[1]), (double)geometry.Maps[2] * geometry.Maps[3]);
+        return batch * channels * area <= int.MaxValue;
     }
 
     /// <summary>The weights in the processor's order, in the caller's dispose scope.</summary>

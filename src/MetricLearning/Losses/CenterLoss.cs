@@ -25,7 +25,7 @@ public sealed class CenterLoss : MetricLoss
     }
 
     /// <summary>The learned centers [C, D], one row for each class.</summary>
-    public Parameter Centers => centers;
+    public Parameter Centers => Guard.Owned(centers, this);
 
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(LossBatch batch)

@@ -47,7 +47,14 @@ public abstract class ClassLoss : MetricLoss
     public long CentersPerClass { get; }
 
     /// <summary>[C·K, D]: the learned vectors. Class c has the rows cK to cK + K − 1.</summary>
-    public Parameter Weights => get_parameter("weights")!;
+    public Parameter Weights
+    {
+        get
+        {
+            Guard.InUse(this);
+            return get_parameter("weights")!;
+        }
+    }
 
     /// <summary>
     /// If it is set, each sample is weighted by how often it occurs in the tuples that this miner picks, relative to the sample that occurs
@@ -91,9 +98,12 @@ public abstract class ClassLoss : MetricLoss
         get => sampled;
         init
         {
-            sampled = value;
             if (value is null) return;
+            if (value.Count > Classes)
+                throw new ArgumentException($"Sampled must have a count of at most the {Classes} classes, got {value.Count}.",
+                    nameof(Sampled));
             value.Attach(this);
+            sampled = value;
             register_module("sampled", value);
         }
     }
@@ -104,6 +114,7 @@ public abstract class ClassLoss : MetricLoss
     /// <exception cref="ArgumentException">The embeddings are not [N, D]; the message prints their shape.</exception>
     public Tensor Logits(Tensor embeddings)
     {
+        Guard.InUse(this);
         Guard.Matrix(embeddings);
         Guard.Width(embeddings, Dimension);
         using var scope = NewDisposeScope();

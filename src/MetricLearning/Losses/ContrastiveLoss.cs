@@ -45,16 +45,18 @@ public sealed class ContrastiveLoss : TupleLoss
     /// ½, so its value is half of this one.
     /// </summary>
     /// <param name="margin">The margin m, finite. Default: 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The margin is not finite.</exception>
     public static ContrastiveLoss Hadsell(double margin = 1) =>
-        new(0, margin) { Squared = true, Together = true, Distance = Distance.Euclidean, Reducer = Reducer.Mean };
+        new(0, Guard.Finite(margin)) { Squared = true, Together = true, Distance = Distance.Euclidean, Reducer = Reducer.Mean };
 
     /// <summary>
     /// Creates the sum of <c>d²</c> and <c>[m − d]₊²</c> over only the hard pairs of the batch (<see cref="HardPairsMiner"/>), on the
     /// cosine distance: sentence-transformers' OnlineContrastiveLoss. A batch that is compared with itself has each pair twice.
     /// </summary>
     /// <param name="margin">The margin m, finite. Default: 0.5.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The margin is not finite.</exception>
     public static ContrastiveLoss Online(double margin = 0.5) =>
-        new(0, margin) { Squared = true, Distance = Distance.Cosine, Miner = new HardPairsMiner(), Reducer = Reducer.Sum };
+        new(0, Guard.Finite(margin)) { Squared = true, Distance = Distance.Cosine, Miner = new HardPairsMiner(), Reducer = Reducer.Sum };
 
     /// <summary>
     /// Creates the loss on the ratio of noise to signal, <see cref="Distance.SignalToNoise"/> of rows of length 1:

@@ -54,7 +54,14 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     public bool StoresBatches { get; init; } = true;
 
     /// <summary>The current number of rows in the memory.</summary>
-    public long Count => Cursor().Filled;
+    public long Count
+    {
+        get
+        {
+            Guard.InUse(this);
+            return Cursor().Filled;
+        }
+    }
 
     /// <summary>Computes the loss of a batch against the memory.</summary>
     /// <param name="embeddings">The embeddings [N, D], N at most the capacity.</param>
@@ -82,6 +89,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <summary>Removes all rows. The count of batches for the warm-up stays.</summary>
     public void Clear()
     {
+        Guard.InUse(this);
         using var scope = NewDisposeScope();
         cursor.narrow(0, 0, 2).zero_();
     }
@@ -160,6 +168,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <summary>Checks a batch; returns its labels as int64. The caller has a dispose scope open.</summary>
     private Tensor Check(Tensor embeddings, Tensor labels)
     {
+        Guard.InUse(this);
         Guard.Matrix(embeddings);
         var wide = Guard.Labels(labels, embeddings.size(0));
         if (embeddings.size(1) != Dimension || embeddings.size(0) > Capacity)

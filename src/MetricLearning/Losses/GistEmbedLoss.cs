@@ -48,6 +48,7 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
     public Tensor forward(
         Tensor anchors, Tensor positives, Tensor negatives, Tensor guideAnchors, Tensor guidePositives, Tensor guideNegatives)
     {
+        Guard.InUse(this);
         Guard.SameWidth(anchors, negatives);
         Guard.SameWidth(guideAnchors, guideNegatives);
         if (negatives.size(0) != guideNegatives.size(0))
@@ -66,6 +67,7 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
     private Tensor Loss(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives, Tensor? negatives,
         Tensor? guideNegatives)
     {
+        Guard.InUse(this);
         Guard.SameRows(anchors, positives);
         Guard.SameRows(guideAnchors, guidePositives);
         if (guideAnchors.size(0) != anchors.size(0))

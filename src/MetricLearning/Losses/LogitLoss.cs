@@ -62,8 +62,9 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
 
     private LossOutcome Evaluate(Tensor logits, Tensor labels, LossBatches batches)
     {
+        Guard.InUse(this);
         Guard.Matrix(logits, columns: "C");
-        ArgumentNullException.ThrowIfNull(labels);
+        Guard.Alive(labels);
         var batch = batches.Of(logits, ClassesOf(logits, labels));
         if (batch.Rows == 0) return new(RowMath.NaNWhereNotFinite(batch.Embeddings), [], batch, Distance.Euclidean);
         var values = Returned.Shape(Costs(batch.Embeddings, labels.dim() == 1 ? batch.Labels! : labels.to(logits.device)), this,

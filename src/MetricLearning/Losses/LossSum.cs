@@ -36,6 +36,7 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     /// <exception cref="ArgumentNullException">The loss is null.</exception>
     public LossSum Add(string name, nn.Module<Tensor, Tensor, Tensor> loss, Func<ModelOutput, Tensor>? of = null, double weight = 1)
     {
+        Guard.InUse(this);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(loss);
         if (name.Contains('.', StringComparison.Ordinal))
@@ -105,7 +106,8 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     /// <summary>Computes each part, in order.</summary>
     private LossOutcome[] Evaluate(ModelOutput output, Tensor labels, LossBatches batches)
     {
-        ArgumentNullException.ThrowIfNull(labels);
+        Guard.InUse(this);
+        Guard.Alive(labels);
         if (parts.Count == 0) throw new InvalidOperationException("This sum has no losses; call Add first.");
         var wide = Guard.WidenIntegers(labels);
         return StateChanges.During(

@@ -66,6 +66,7 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
 
     private IEnumerable<Tensor> Prefixes(Tensor embeddings)
     {
+        Guard.InUse(this);
         Guard.Matrix(embeddings);
         if (embeddings.size(1) < widths.Max())
             throw new ArgumentException(

@@ -102,6 +102,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>Computes the terms, and requires that their tensors fit each other.</summary>
     private IEnumerable<LossTerm> Checked(LossBatch batch)
     {
+        Guard.InUse(this);
         foreach (var term in Returned.Value(Terms(batch), this))
         {
             if (Returned.Value(term.Values, this, nameof(Terms)) is var values && values.dim() > 1)

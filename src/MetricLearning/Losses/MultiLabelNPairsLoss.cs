@@ -25,8 +25,9 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public override Tensor forward(Tensor anchors, Tensor positives, Tensor memberships)
     {
+        Guard.InUse(this);
         Guard.SameRows(anchors, positives);
-        ArgumentNullException.ThrowIfNull(memberships);
+        Guard.Alive(memberships);
         if (memberships.dim() != 2 || memberships.size(0) != anchors.size(0))
             throw new ArgumentException($"memberships must be [{anchors.size(0)}, L], got {Guard.Shape(memberships)}.",
                 nameof(memberships));

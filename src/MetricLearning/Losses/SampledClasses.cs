@@ -59,6 +59,7 @@ public sealed class SampledClasses : nn.Module
     /// <exception cref="ArgumentOutOfRangeException">The learning rate is below 0 or not finite.</exception>
     public void Step(double learningRate)
     {
+        Guard.InUse(this);
         Guard.NotNegative(learningRate);
         using (no_grad())
         using (NewDisposeScope())
@@ -75,7 +76,7 @@ public sealed class SampledClasses : nn.Module
                 }
                 weights.index_copy_(0, rows, vectors - S(learningRate) * gradient);
             }
-        Forget();
+        DiscardGradients();
     }
 
     /// <summary>The rows that have a gradient, each once, and the sum of the gradients of each; null if there are none.</summary>
@@ -91,9 +92,8 @@ public sealed class SampledClasses : nn.Module
     /// <summary>Attaches this object to a loss, whose vectors it then trains.</summary>
     internal void Attach(ClassLoss loss)
     {
+        Guard.InUse(this);
         if (owner is not null) throw new InvalidOperationException("These sampled classes already belong to another loss.");
-        if (Count > loss.Classes)
-            throw new ArgumentException($"count must be at most the {loss.Classes} classes, got {Count}.", nameof(loss));
         owner = () => loss;
         loss.Weights.requires_grad_(false);
         if (Momentum > 0) register_buffer(VelocityName, zeros_like(loss.Weights).DetachFromDisposeScope());
@@ -122,8 +122,10 @@ public sealed class SampledClasses : nn.Module
         return (vectors, searchsorted(chosen, labels));
     }
 
-    /// <summary>Drops all draws since the last step, and their gradients.</summary>
-    internal void Forget()
+    /// <summary>Drops the gradients of the class vectors that were drawn since the last step, as <c>zero_grad()</c> of an optimizer drops
+    /// those of its parameters. Call it instead of <see cref="Step"/> to skip a step, for example after a gradient that is not
+    /// finite.</summary>
+    public void DiscardGradients()
     {
         drawn.ForEach(Free);
         drawn.Clear();
@@ -142,7 +144,7 @@ public sealed class SampledClasses : nn.Module
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing) Forget();
+        if (disposing) DiscardGradients();
         base.Dispose(disposing);
     }
 

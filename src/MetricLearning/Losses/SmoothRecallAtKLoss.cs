@@ -49,7 +49,9 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
     /// <summary>Creates open-metric-learning's SurrogatePrecision: one k, the Euclidean distance of the embeddings as they are, and the
     /// anchor in its own ranking. Anchors without positives are left out here; in that library they find themselves.</summary>
     /// <param name="depth">k, at least 1.</param>
-    public static SmoothRecallAtKLoss SurrogatePrecision(int depth) => new(depth) { AnchorIsRanked = true, Distance = Distance.Euclidean };
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
+    public static SmoothRecallAtKLoss SurrogatePrecision(int depth) =>
+        new(Guard.AtLeast(depth, 1)) { AnchorIsRanked = true, Distance = Distance.Euclidean };
 
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)

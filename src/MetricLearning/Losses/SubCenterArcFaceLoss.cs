@@ -39,6 +39,7 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
     /// it.</exception>
     public (Tensor Rows, Tensor DominantCenters) GetOutliers(Tensor embeddings, Tensor labels, double degrees = 75)
     {
+        Guard.InUse(this);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var batch = new LossBatch(embeddings, labels);

@@ -69,13 +69,14 @@ public sealed class TripletLoss : TupleLoss
     /// <param name="dialect">The library.</param>
     /// <param name="margin">The margin m; 0.3 by default, 0 if the margin is soft.</param>
     /// <param name="softMargin">Whether softplus replaces the hinge.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The dialect is not defined, or the margin is not finite.</exception>
     public static TripletLoss BatchHard(BatchHardDialect dialect, double? margin = null, bool softMargin = false) =>
         new(margin ?? (softMargin ? 0 : 0.3))
         {
             SoftMargin = softMargin,
             Miner = new BatchHardMiner { AnchorIsPositive = true, KeepTies = dialect == BatchHardDialect.TorchReId },
             Reducer = dialect == BatchHardDialect.TorchReId ? Reducer.PerAnchor : Reducer.Mean,
-            Distance = dialect switch
+            Distance = Guard.Defined(dialect) switch
             {
                 BatchHardDialect.Hermans => Distance.Euclidean,
                 BatchHardDialect.FastReIdNormalized => Distance.EuclideanSquared.Normalized(),

@@ -21,7 +21,7 @@ public sealed class DistanceWeightedMiner : SeededMiner
     public DistanceWeightedMiner(long dimension, double cutoff = 0.5, double farthest = 1.4)
     {
         Dimension = Guard.AtLeast(dimension, 2);
-        Cutoff = Guard.Within(Guard.Positive(cutoff), 0, 2);
+        Cutoff = Guard.Between(cutoff, 0, 2);
         Farthest = farthest > cutoff && farthest <= 2 ? farthest
             : throw new ArgumentOutOfRangeException(nameof(farthest), farthest,
                 $"farthest must be above the cutoff, {cutoff}, and at most 2.");

@@ -13,7 +13,7 @@ public sealed class HdcMiner : Miner
     /// <summary>Creates the miner.</summary>
     /// <param name="fraction">The part that is kept, in (0, 1]; 0.5 by default.</param>
     /// <exception cref="ArgumentOutOfRangeException">The fraction is out of range.</exception>
-    public HdcMiner(double fraction = 0.5) => Fraction = Guard.Within(Guard.Positive(fraction), 0, 1);
+    public HdcMiner(double fraction = 0.5) => Fraction = Guard.Within(Guard.Positive(fraction), 0, 1, nameof(fraction));
 
     /// <summary>The part of each kind that is kept.</summary>
     public double Fraction { get; }

@@ -84,7 +84,7 @@ public abstract class Miner
     /// <exception cref="ArgumentException">The distances are not a matrix of the candidates' size.</exception>
     public Tuples Mine(Tensor distances, Pairs candidates)
     {
-        ArgumentNullException.ThrowIfNull(distances);
+        Guard.Alive(distances);
         ArgumentNullException.ThrowIfNull(candidates);
         if (distances.dim() != 2 || distances.size(0) != candidates.Rows || distances.size(1) != candidates.Columns)
             throw new ArgumentException($"distances must be [{candidates.Rows}, {candidates.Columns}], got {Guard.Shape(distances)}.",

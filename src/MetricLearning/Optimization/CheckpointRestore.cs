@@ -171,14 +171,9 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         }
     }
 
-    /// <summary>The message of an error without the name of the parameter, which the user does not know, and without the full
-    /// stop.</summary>
-    private static string Reason(ArgumentException error)
-    {
-        var message = error.ParamName is { } name ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
-            : error.Message;
-        return message.ReplaceLineEndings(" ").TrimEnd('.');
-    }
+    /// <summary>The message of an error in one line, without the full stop.</summary>
+    private static string Reason(ArgumentException error) =>
+        MessageText.WithoutParameter(error).ReplaceLineEndings(" ").TrimEnd('.');
 
     private InvalidDataException Unfit(string reason) => new($"{path} does not fit: {reason}.");
 }

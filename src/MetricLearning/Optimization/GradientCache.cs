@@ -70,9 +70,12 @@ public sealed class GradientCache
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(loss);
         foreach (var input in inputs.DefaultIfEmpty())
-            if (input is null || input.dim() == 0 || input.size(0) == 0)
-                throw new ArgumentException($"inputs must have rows, got {(input is null ? "no batch" : Guard.Shape(input))}.",
-                    nameof(inputs));
+        {
+            if (input is null) throw new ArgumentException("inputs must have rows, got no batch.", nameof(inputs));
+            Guard.Alive(input, nameof(inputs));
+            if (input.dim() == 0 || input.size(0) == 0)
+                throw new ArgumentException($"inputs must have rows, got {Guard.Shape(input)}.", nameof(inputs));
+        }
         using var scope = NewDisposeScope();
         var chunks = inputs.Select(Chunks).ToArray();
         var generator = get_rng_state();

@@ -20,6 +20,6 @@ internal static class Gradients
     public static void Drop(nn.Module module)
     {
         Drop(module.parameters());
-        foreach (var sampled in module.modules().OfType<SampledClasses>()) sampled.Forget();
+        foreach (var sampled in module.modules().OfType<SampledClasses>()) sampled.DiscardGradients();
     }
 }

@@ -28,6 +28,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     private readonly nn.Module model;
     private readonly Dictionary<string, Tensor> averages;
     private Swap? inUse;
+    private bool isDisposed;
 
     /// <summary>Creates an average that starts with the model's state.</summary>
     /// <param name="model">The model; the average does not own it. Move it to its device before.</param>
@@ -71,9 +72,10 @@ public sealed class ModelAverage : ITrainingState, IDisposable
 
     /// <summary>Takes the model's weights into the average. Call it after each step of the optimizer.</summary>
     /// <exception cref="InvalidOperationException">The average is in use, so the model does not have its own weights.</exception>
-    /// <exception cref="ObjectDisposedException">The model has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The average or the model has been disposed.</exception>
     public void Update()
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         if (inUse is not null) throw new InvalidOperationException("The average is in use: end its scope before the next update.");
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
@@ -91,8 +93,10 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     /// for bit.</summary>
     /// <returns>The scope.</returns>
     /// <exception cref="InvalidOperationException">The average is already in use.</exception>
+    /// <exception cref="ObjectDisposedException">The average or the model has been disposed.</exception>
     public IDisposable Use()
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         if (inUse is not null) throw new InvalidOperationException("The average is already in use.");
         return inUse = new Swap(this);
     }
@@ -101,21 +105,26 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     public void Dispose()
     {
         inUse?.Dispose();
+        isDisposed = true;
         foreach (var tensor in averages.Values) tensor.Dispose();
         averages.Clear();
     }
 
     /// <inheritdoc/>
     /// <remarks>While the average is in use it throws: a checkpoint would hold the average as the model's weights.</remarks>
-    public IReadOnlyDictionary<string, double> SaveState() => inUse is null
-        ? new Dictionary<string, double>(Settings) { ["updates"] = Updates }
-        : throw new InvalidOperationException("The average is in use, so the model does not have its own weights: save after its scope.");
+    public IReadOnlyDictionary<string, double> SaveState()
+    {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        return inUse is null ? new Dictionary<string, double>(Settings) { ["updates"] = Updates } : throw new InvalidOperationException(
+            "The average is in use, so the model does not have its own weights: save after its scope.");
+    }
 
     /// <inheritdoc/>
     /// <remarks>It also refuses the state of an average with another decay or warm-up. While the average is in use it throws: the model's
     /// own weights, which come back later, would replace the loaded ones.</remarks>
     public void CheckState(IReadOnlyDictionary<string, double> state)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         state.Count("updates");
         state.CheckSettings(Settings);
         if (inUse is not null)
@@ -159,7 +168,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
 
         public Swap(ModelAverage owner)
         {
-            (this.owner, own) = (owner, Copies(owner.model.state_dict()));
+            (this.owner, own) = (owner, Copies(ModuleState.Of(owner.model, owner.averages.Count)));
             owner.Fill(owner.averages);
         }
 

@@ -23,7 +23,10 @@ public sealed class CameraPairReport
     /// <param name="queryCamera">One of <see cref="QueryCameras"/>.</param>
     /// <param name="galleryCamera">One of <see cref="GalleryCameras"/>.</param>
     /// <exception cref="KeyNotFoundException">There are no images of such a camera.</exception>
-    public RetrievalReport this[long queryCamera, long galleryCamera] => reports[(queryCamera, galleryCamera)];
+    public RetrievalReport this[long queryCamera, long galleryCamera] => reports.TryGetValue((queryCamera, galleryCamera), out var report)
+        ? report
+        : throw new KeyNotFoundException($"There is no report of query camera {queryCamera} and gallery camera {galleryCamera}: the "
+            + $"queries have the cameras {MessageText.Some(QueryCameras)}, the gallery {MessageText.Some(GalleryCameras)}.");
 
     /// <summary>A table of rank-1 in percent, one row for each query camera ("–" if no query has a match), and a table of the number of
     /// queries that were counted.</summary>

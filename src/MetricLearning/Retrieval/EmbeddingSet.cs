@@ -230,7 +230,7 @@ public sealed class EmbeddingSet : IDisposable
     private static long[] Integers(Tensor features, Tensor values, string name)
     {
         Guard.Matrix(features);
-        ArgumentNullException.ThrowIfNull(values, name);
+        Guard.Alive(values, name);
         if (values.dim() != 1 || values.size(0) != features.size(0) || values.dtype is not (ScalarType.Byte or ScalarType.Int8
             or ScalarType.Int16 or ScalarType.Int32 or ScalarType.Int64))
             throw new ArgumentException($"{name} must be integers [{features.size(0)}], one per row of features {Guard.Shape(features)}, "

@@ -5,6 +5,9 @@ namespace MetricLearning;
 /// <summary>Pairs as masks over the distance matrix. The masks say which columns are positives of a row and which are negatives.</summary>
 public sealed class Pairs : Tuples
 {
+    private readonly Tensor positives, negatives;
+    private readonly Tensor? self;
+
     /// <summary>Creates pairs and takes ownership of the masks.</summary>
     /// <param name="positives">bool [N, M].</param>
     /// <param name="negatives">bool [N, M].</param>
@@ -14,22 +17,22 @@ public sealed class Pairs : Tuples
     public Pairs(Tensor positives, Tensor negatives, Tensor? self = null)
         : base(Guard.Mask(positives).size(0), positives.size(1))
     {
-        ArgumentNullException.ThrowIfNull(negatives);
+        Guard.Alive(negatives);
         if (negatives.dim() != 2 || negatives.dtype != ScalarType.Bool || negatives.size(0) != Rows || negatives.size(1) != Columns)
             throw new ArgumentException($"negatives must be bool [{Rows}, {Columns}], got {negatives.dtype} {Guard.Shape(negatives)}.",
                 nameof(negatives));
-        (Positives, Negatives, Self) = (positives, negatives, self is null ? null : Guard.Indices(self, Rows));
+        (this.positives, this.negatives, this.self) = (positives, negatives, self is null ? null : Guard.Indices(self, Rows));
     }
 
     /// <summary>bool [N, M]: the columns that are positives of a row.</summary>
-    public Tensor Positives { get; }
+    public Tensor Positives => Guard.Owned(positives, this);
 
     /// <summary>bool [N, M]: the columns that are negatives of a row.</summary>
-    public Tensor Negatives { get; }
+    public Tensor Negatives => Guard.Owned(negatives, this);
 
     /// <summary>int64 [N]: for each row the column of its own embedding, which is never a positive. Null if the references are other
     /// embeddings, and for pairs that were made from triplets.</summary>
-    public Tensor? Self { get; }
+    public Tensor? Self => self is null ? null : Guard.Owned(self, this);
 
     /// <inheritdoc/>
     public override long Count
@@ -48,7 +51,7 @@ public sealed class Pairs : Tuples
     /// <exception cref="ArgumentException">The labels are not an integer vector; the message prints their shape or type.</exception>
     public static Pairs FromLabels(Tensor labels)
     {
-        ArgumentNullException.ThrowIfNull(labels);
+        Guard.Alive(labels);
         using var scope = NewDisposeScope();
         labels = Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
         var pairs = FromLabels(labels, labels, Iota(labels.size(0), labels.device));
@@ -65,8 +68,8 @@ public sealed class Pairs : Tuples
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public static Pairs FromLabels(Tensor labels, Tensor referenceLabels, Tensor? self = null)
     {
-        ArgumentNullException.ThrowIfNull(labels);
-        ArgumentNullException.ThrowIfNull(referenceLabels);
+        Guard.Alive(labels);
+        Guard.Alive(referenceLabels);
         using var scope = NewDisposeScope();
         labels = Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
         referenceLabels = Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
@@ -84,13 +87,16 @@ public sealed class Pairs : Tuples
     /// </summary>
     /// <param name="guideDistances">[N, M]: the guide's distances (<see cref="Distance.Matrix"/> of its embeddings).</param>
     /// <returns>New pairs for <c>loss.forward(embeddings, pairs)</c>, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The distances are not [N, M].</exception>
+    /// <exception cref="ArgumentException">The distances are not floating point [N, M].</exception>
     public Pairs WithoutFalseNegatives(Tensor guideDistances)
     {
-        ArgumentNullException.ThrowIfNull(guideDistances);
+        _ = Negatives;      // disposed pairs say so before the distances are looked at
+        Guard.Alive(guideDistances);
         if (guideDistances.dim() != 2 || guideDistances.size(0) != Rows || guideDistances.size(1) != Columns)
             throw new ArgumentException($"guideDistances must be [{Rows}, {Columns}], got {Guard.Shape(guideDistances)}.",
                 nameof(guideDistances));
+        if (!guideDistances.is_floating_point())
+            throw new ArgumentException($"guideDistances must be floating point, got {guideDistances.dtype}.", nameof(guideDistances));
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var kept = Negatives.clone();
@@ -137,5 +143,5 @@ public sealed class Pairs : Tuples
 
     internal override Pairs Alias() => new(Positives.alias(), Negatives.alias(), Self?.alias());
 
-    private protected override IEnumerable<Tensor> Tensors => Self is null ? [Positives, Negatives] : [Positives, Negatives, Self];
+    private protected override IEnumerable<Tensor> Tensors => self is null ? [positives, negatives] : [positives, negatives, self];
 }

@@ -6,6 +6,8 @@ namespace MetricLearning;
 /// <c>Negatives[k]</c>.</summary>
 public sealed class Triplets : Tuples
 {
+    private readonly Tensor anchors, positives, negatives;
+
     /// <summary>A reference, so that a thread sees all three arrays or none.</summary>
     private Arrays? indices;
 
@@ -19,26 +21,26 @@ public sealed class Triplets : Tuples
     public Triplets(Tensor anchors, Tensor positives, Tensor negatives, long rows, long columns)
         : base(Guard.AtLeast(rows, 0), Guard.AtLeast(columns, 0))
     {
-        ArgumentNullException.ThrowIfNull(anchors);
-        Anchors = Guard.Indices(anchors, anchors.dim() == 1 ? anchors.size(0) : 0);
-        (Positives, Negatives) = (Guard.Indices(positives, anchors.size(0)), Guard.Indices(negatives, anchors.size(0)));
+        Guard.Alive(anchors);
+        this.anchors = Guard.Indices(anchors, anchors.dim() == 1 ? anchors.size(0) : 0);
+        (this.positives, this.negatives) = (Guard.Indices(positives, anchors.size(0)), Guard.Indices(negatives, anchors.size(0)));
     }
 
     /// <summary>Creates triplets on the CPU whose indices are known to be in range, and takes ownership of the arrays.</summary>
     internal Triplets(long[] anchors, long[] positives, long[] negatives, long rows, long columns) : base(rows, columns)
     {
         indices = new(anchors, positives, negatives);
-        (Anchors, Positives, Negatives) = (tensor(anchors), tensor(positives), tensor(negatives));
+        (this.anchors, this.positives, this.negatives) = (tensor(anchors), tensor(positives), tensor(negatives));
     }
 
     /// <summary>int64 [K]: the row of each anchor.</summary>
-    public Tensor Anchors { get; }
+    public Tensor Anchors => Guard.Owned(anchors, this);
 
     /// <summary>int64 [K]: the column of each positive.</summary>
-    public Tensor Positives { get; }
+    public Tensor Positives => Guard.Owned(positives, this);
 
     /// <summary>int64 [K]: the column of each negative.</summary>
-    public Tensor Negatives { get; }
+    public Tensor Negatives => Guard.Owned(negatives, this);
 
     /// <summary>The indices as arrays, checked to be in range; for a batch on the CPU.</summary>
     /// <exception cref="ArgumentException">An index is out of range; the message names it.</exception>
@@ -86,7 +88,11 @@ public sealed class Triplets : Tuples
     }
 
     /// <inheritdoc/>
-    public override Pairs AsPairs() => new(Mask(Positives), Mask(Negatives));
+    public override Pairs AsPairs()
+    {
+        RequireInRange();       // an index that is out of range would mark a pair of another row
+        return new(Mask(Positives), Mask(Negatives));
+    }
 
     /// <inheritdoc/>
     public override Triplets AsTriplets() => this;
@@ -99,9 +105,10 @@ public sealed class Triplets : Tuples
 
     internal override void RequireInRange()
     {
-        Guard.InRange(Anchors, Rows);
-        Guard.InRange(Positives, Columns);
-        Guard.InRange(Negatives, Columns);
+        if (indices is not null) return;
+        Guard.InRange(Anchors, Rows, nameof(anchors));
+        Guard.InRange(Positives, Columns, nameof(positives));
+        Guard.InRange(Negatives, Columns, nameof(negatives));
     }
 
     internal override Triplets Alias() =>
@@ -114,7 +121,7 @@ public sealed class Triplets : Tuples
         return mask.index_fill_(0, (Anchors * S(Columns)).Plus(columns), S(1)).view(Rows, Columns).MoveToOuterDisposeScope();
     }
 
-    private protected override IEnumerable<Tensor> Tensors => [Anchors, Positives, Negatives];
+    private protected override IEnumerable<Tensor> Tensors => [anchors, positives, negatives];
 
     private sealed record Arrays(long[] Anchors, long[] Positives, long[] Negatives);
 }

@@ -13,6 +13,7 @@ namespace MetricLearning;
 public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposable
 {
     private readonly List<string> names = [];
+    private bool isDisposed;
     private readonly Dictionary<string, Tensor> tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> leftOut = new(StringComparer.Ordinal);
 
@@ -37,12 +38,13 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     public IEnumerable<string> Keys => names;
 
     /// <summary>The tensors, in the file's order.</summary>
-    public IEnumerable<Tensor> Values => names.Select(name => tensors[name]);
+    public IEnumerable<Tensor> Values => names.Select(name => InUse[name]);
 
     /// <summary>The tensor of a name, which this set still owns.</summary>
     /// <exception cref="KeyNotFoundException">There is no such tensor; the message lists names like it, or says what the name stands for
     /// in the file.</exception>
-    public Tensor this[string key] => tensors.TryGetValue(key, out var tensor) ? tensor
+    /// <exception cref="ObjectDisposedException">The tensors have been freed.</exception>
+    public Tensor this[string key] => InUse.TryGetValue(key, out var tensor) ? tensor
         : leftOut.TryGetValue(key, out var what) ? throw new KeyNotFoundException($"'{key}' cannot be read: it is {what}.")
         : throw new KeyNotFoundException($"There is no tensor '{key}'. {NearNames.Describe(key, names)}");
 
@@ -50,18 +52,28 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     public bool ContainsKey(string key) => tensors.ContainsKey(key);
 
     /// <inheritdoc/>
-    public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => tensors.TryGetValue(key, out value);
+    public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => InUse.TryGetValue(key, out value);
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() =>
-        names.Select(name => KeyValuePair.Create(name, tensors[name])).GetEnumerator();
+        names.Select(name => KeyValuePair.Create(name, InUse[name])).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>Frees the tensors.</summary>
     public void Dispose()
     {
+        isDisposed = true;
         foreach (var tensor in tensors.Values) tensor.Dispose();
+    }
+
+    private Dictionary<string, Tensor> InUse
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
+            return tensors;
+        }
     }
 
     /// <summary>Records the description of a name that is not a tensor; false if it is already recorded.</summary>

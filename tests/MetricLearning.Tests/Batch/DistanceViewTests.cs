@@ -95,4 +95,24 @@ public class DistanceViewTests
             Assert.True(loss.forward(batch).item<float>() >= 0);
         }
     }
+
+    /// <summary>Few pairs are gathered from the rows, many from the matrix. There a column out of range would be one of the next
+    /// row.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(200)]
+    public void IndicesThatDoNotFit_AreNamed(long count)
+    {
+        using var scope = NewDisposeScope();
+        using var batch = new LossBatch(rand(6, 3), tensor([0L, 0, 1, 1, 2, 2]));
+        var view = batch.Distances(Distance.Euclidean);
+        var inside = zeros(count, ScalarType.Int64);
+        string Message(Tensor rows, Tensor columns) => Assert.Throws<ArgumentException>(() => view[rows, columns]).Message;
+        Assert.StartsWith("columns must be in [0, 6), got 6 in row 0.", Message(inside, inside + 6));
+        Assert.StartsWith("columns must be in [0, 6), got -1 in row 0.", Message(inside, inside - 1));
+        Assert.StartsWith("rows must be in [0, 6), got 6 in row 0.", Message(inside + 6, inside));
+        Assert.StartsWith($"columns must be [{count}], got [1].", Message(inside, inside.narrow(0, 0, 1)));
+        Assert.StartsWith("rows must be int64, got Int32.", Message(inside.to(ScalarType.Int32), inside));
+        Assert.StartsWith($"rows must be [0], got [{count}, 1].", Message(inside.unsqueeze(1), inside));
+    }
 }

@@ -208,6 +208,19 @@ public class InferenceModelTests
         return model;
     }
 
+    /// <summary>oneDNN counts the numbers of a batch in 32 bits. It ended the process if there were more.</summary>
+    [Theory]
+    [InlineData(32, int.MaxValue)]
+    [InlineData(65535, 65535)]
+    [InlineData(int.MaxValue, int.MaxValue)]
+    public void ImagesThatAreTooLargeToPackFor_DoNotEndTheProcess(int height, int width)
+    {
+        using var model = new EmbeddingModel(ResNet.ResNet18());
+        model.eval();
+        using var copy = new InferenceModel(model, height, width);
+        Assert.Equal(512, copy.EmbeddingDimension);
+    }
+
     private static void AssertSame(nn.Module model, Func<Tensor, Tensor> embed, Func<InferenceModel> copy, long channels, long height,
         long width)
     {

@@ -27,7 +27,7 @@ public class ClassLossArgumentTests
         Assert.StartsWith("momentum must be less than 1.",
             Assert.Throws<ArgumentOutOfRangeException>(() => new SampledClasses(1, 1)).Message);
         using var sampled = new SampledClasses(4);
-        Assert.StartsWith("count must be at most the 3 classes, got 4.",
+        Assert.StartsWith("Sampled must have a count of at most the 3 classes, got 4.",
             Assert.Throws<ArgumentException>(() => new CosFaceLoss(3, 2) { Sampled = sampled }).Message);
         using var loss = new CosFaceLoss(4, 2) { Sampled = sampled };
         Assert.StartsWith("These sampled classes already belong to another loss.",

@@ -192,4 +192,20 @@ public class SampledClassesTests
             Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
         }
     }
+
+    [Fact]
+    public void DiscardedGradients_AreNotApplied()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        using var loss = new CosFaceLoss(Classes, Dimension, scale: 8) { Sampled = new SampledClasses(20) };
+        var before = loss.Weights.clone();
+        loss.call(x, y).backward();
+        loss.Sampled!.DiscardGradients();
+        loss.Sampled.Step(0.1);
+        Assert.True(before.equal(loss.Weights).all().item<bool>());
+        loss.call(x, y).backward();
+        loss.Sampled.Step(0.1);
+        Assert.False(before.equal(loss.Weights).all().item<bool>());
+    }
 }

@@ -22,7 +22,7 @@ public class ViewLossTests
         Assert.StartsWith(
             "second must be a second view of the rows, because this loss compares views, not labels; got Int64 [12].",
             Assert.Throws<ArgumentException>(() => loss.call(x, y)).Message);
-        Assert.Equal("Second", Assert.Throws<ArgumentNullException>(() => loss.call(x, null!)).ParamName);
+        Assert.Equal("second", Assert.Throws<ArgumentNullException>(() => loss.call(x, null!)).ParamName);
     }
 
     [Theory, MemberData(nameof(ViewLosses))]

@@ -106,4 +106,25 @@ public class TuplesTests
         Assert.StartsWith("positives must be [2], got [1].",
             Message(() => _ = new Triplets(tensor([0L, 1]), tensor([0L]), tensor([0L]), 2, 2)));
     }
+
+    /// <summary>Column 9 of row 0 lies where column 1 of row 1 lies: as a mask it would be another pair.</summary>
+    [Theory]
+    [InlineData(0, 9, 1, "positives must be in [0, 8), got 9 in row 0.")]
+    [InlineData(0, 1, -1, "negatives must be in [0, 8), got -1 in row 0.")]
+    [InlineData(2, 1, 1, "anchors must be in [0, 2), got 2 in row 0.")]
+    public void TripletsOutsideTheMatrix_GiveNoPairs(long anchor, long positive, long negative, string message)
+    {
+        using var scope = NewDisposeScope();
+        using var triplets = new Triplets(tensor([anchor]), tensor([positive]), tensor([negative]), 2, 8);
+        Assert.StartsWith(message, Assert.Throws<ArgumentException>(triplets.AsPairs).Message);
+    }
+
+    [Fact]
+    public void GuideDistances_ThatAreIntegers_AreRefused()
+    {
+        using var scope = NewDisposeScope();
+        using var pairs = Pairs.FromLabels(tensor([0L, 0, 1]));
+        Assert.StartsWith("guideDistances must be floating point, got Int64.",
+            Assert.Throws<ArgumentException>(() => pairs.WithoutFalseNegatives(zeros(3, 3, ScalarType.Int64))).Message);
+    }
 }

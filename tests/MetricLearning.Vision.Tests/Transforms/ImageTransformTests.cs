@@ -79,7 +79,7 @@ public sealed class ImageTransformTests : IDisposable
         var loader = new ImageLoader(list, ImageTransform.ForEvaluation(8, 4)) { Space = new() { Architecture = "mean", Height = 8 } };
         using var features = loader.Extract(batch => batch.mean([2L, 3L]));
         Assert.Equal(ImageTransform.ForEvaluation(8, 4).Space with { Architecture = "mean" }, features.Space);
-        Expect.Error<ArgumentException>("height is 8 here and 9 there",
+        Expect.Error<ArgumentException>("height is 8 in the transform and 9 here",
             () => new ImageLoader(list, ImageTransform.ForEvaluation(8, 4)) { Space = new() { Height = 9 } });
     }
 

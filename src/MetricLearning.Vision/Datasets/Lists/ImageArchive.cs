@@ -15,6 +15,7 @@ public sealed class ImageArchive : IDisposable
     private readonly ZipArchive zip;
     private readonly Dictionary<string, ZipArchiveEntry> entries = new(StringComparer.Ordinal);
     private readonly string[] foreign;
+    private volatile bool isDisposed;
 
     /// <summary>Opens a zip file.</summary>
     /// <param name="path">The file.</param>
@@ -61,14 +62,19 @@ public sealed class ImageArchive : IDisposable
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public ImageSample Image(string name, long identity = 0, long camera = 0)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         ArgumentNullException.ThrowIfNull(name);
         if (!entries.TryGetValue(name, out var entry))
             throw new ArgumentException($"name must be that of an image in {Path}, got {name}. {NearNames.Describe(name, entries.Keys)}",
                 nameof(name));
         return new ImageSample($"{Path}/{name}", identity, camera)
         {
-            Open = () => Named($"{Path}/{MessageText.Excerpt(name)}", () => !entry.IsEncrypted ? new EntryStream(entry, gate)
-                : throw new InvalidDataException("it is encrypted, which is not supported: pack the archive without a password.")),
+            Open = () =>
+            {
+                ObjectDisposedException.ThrowIf(isDisposed, this);
+                return Named($"{Path}/{MessageText.Excerpt(name)}", () => !entry.IsEncrypted ? new EntryStream(entry, gate)
+                    : throw new InvalidDataException("it is encrypted, which is not supported: pack the archive without a password."));
+            },
         };
     }
 
@@ -89,7 +95,11 @@ public sealed class ImageArchive : IDisposable
         ImageList.Named($"{Path}/{folder}", In(folder), keepJunk);
 
     /// <summary>Closes the zip file.</summary>
-    public void Dispose() => zip.Dispose();
+    public void Dispose()
+    {
+        isDisposed = true;
+        zip.Dispose();
+    }
 
     /// <summary>Adds the name of the file or the entry to each error of the zip reader.</summary>
     private static T Named<T>(string place, Func<T> read)
@@ -106,6 +116,7 @@ public sealed class ImageArchive : IDisposable
 
     private ImageSample[] In(string folder)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         ArgumentNullException.ThrowIfNull(folder);
         ImageFolder.RefuseForeign(Path, [.. foreign.Where(name => name.StartsWith(folder, StringComparison.Ordinal))]);
         ImageSample[] found = [.. Names.Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Select(name => Image(name))];

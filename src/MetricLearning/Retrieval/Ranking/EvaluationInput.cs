@@ -33,7 +33,7 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
     public static EvaluationInput Of(Tensor distances, RetrievalProtocol? protocol, IReadOnlyList<long> queryIdentities,
         IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? queryCameras, IReadOnlyList<long>? galleryCameras)
     {
-        ArgumentNullException.ThrowIfNull(distances);
+        Guard.Alive(distances);
         if (distances.dim() != 2 || !distances.is_floating_point())
             throw new ArgumentException(
                 $"distances must be a floating-point matrix [Q, G], got {distances.dtype} {Guard.Shape(distances)}.", nameof(distances));

@@ -41,7 +41,7 @@ internal sealed unsafe class GivenDistances : ScoreSource
 
         void Check(Tensor matrix, string name, int? rows, int? columns)
         {
-            ArgumentNullException.ThrowIfNull(matrix, name);
+            Guard.Alive(matrix, name);
             var expected = rows is null ? "[Q, G]" : $"[{rows}, {columns}]";
             if (matrix.dim() != 2 || (rows is { } n && (matrix.size(0) != n || matrix.size(1) != columns)))
                 throw new ArgumentException($"{name} must be {expected}, got {Guard.Shape(matrix)}.", name);
