@@ -73,7 +73,7 @@ public sealed class Pairs : Tuples
         using var scope = NewDisposeScope();
         labels = Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
         referenceLabels = Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
-        if (self is not null) Guard.Indices(self, labels.size(0));
+        if (self is not null) Guard.InRange(Guard.Indices(self, labels.size(0)), referenceLabels.size(0), nameof(self));
         var same = labels.unsqueeze(1) == referenceLabels.unsqueeze(0);
         var negatives = same.logical_not();
         if (self is not null && same.numel() > 0) same.scatter_(1, self.unsqueeze(1),
