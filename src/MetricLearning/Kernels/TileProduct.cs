@@ -29,8 +29,8 @@ internal static unsafe class TileProduct
     /// <summary>The number of coordinates that are summed in registers before the sum is stored.</summary>
     public const int Depth = 256;
 
-    /// <summary>How to compile a method that keeps a tile of sums in registers: with optimization at once, and never as a part of its caller,
-    /// where the registers may not suffice.</summary>
+    /// <summary>How to compile a method that keeps a tile of sums in registers: with optimization at once, and never as a part of its
+    /// caller, where the registers may not suffice.</summary>
     public const MethodImplOptions RegisterTile = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
     /// <summary>Whether a whole product by tiles is about as fast as libtorch's mm. That holds if the processor has FMA and mm has no
