@@ -114,6 +114,8 @@ public abstract class SnippetContext
         }
     }
 
+    public abstract class ComingFromPython : Search;
+
     public abstract class Serving : SnippetContext
     {
         protected new EmbeddingModel model = null!;
