@@ -139,7 +139,7 @@ public class TripletLossTests
         var x = LossTable.Random(4, 6, 3);
         using var loss = new TripletLoss();
         var triplets = new Triplets(tensor([0L]), tensor([6L]), tensor([1L]), 6, 6);
-        Assert.StartsWith("Positives must be in [0, 6), got 6 in row 0.",
+        Assert.StartsWith("positives must be in [0, 6), got 6 in row 0.",
             Assert.Throws<ArgumentException>(() => loss.forward(x, triplets)).Message);
         var other = new Triplets(tensor([0L]), tensor([1L]), tensor([2L]), 5, 5);
         Assert.StartsWith("tuples must be over 6 rows and 6 columns, got 5 and 5.",
