@@ -185,8 +185,9 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     private FixedPointSieve Sieve => sieve ??= new FixedPointSieve(distance, queryRows, galleryRows, Factor, Center());
 
-    private bool Packs(ScalarType type) =>
-        type == ScalarType.Float32 && Device.type == TorchSharp.DeviceType.CPU && TileProduct.IsFast;
+    // A wide mm is a tenth faster than these tiles, and needs no packed rows.
+    private bool Packs(ScalarType type) => type == ScalarType.Float32 && Device.type == TorchSharp.DeviceType.CPU && TileProduct.IsFast
+        && !TileProduct.MmIsWide;
 
     private bool Sieves(ScalarType type) => fixedPoint && type == ScalarType.Float32;
 
