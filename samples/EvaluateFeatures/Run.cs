@@ -68,16 +68,11 @@ internal sealed class Run : IDisposable
             CheckCameras(settings, query, gallery);
             return new Run(name, query, gallery, settings, cancellationToken);
         }
-        catch (ArgumentException e)         // such as a feature that is NaN
+        catch (Exception e)
         {
             query.Dispose();
             gallery?.Dispose();
-            throw new UserErrorException($"{file ?? name}: {App.MessageOf(e)}");
-        }
-        catch
-        {
-            query.Dispose();
-            gallery?.Dispose();
+            if (e is ArgumentException) throw new UserErrorException($"{file ?? name}: {App.MessageOf(e)}");        // a feature that is NaN
             throw;
         }
 

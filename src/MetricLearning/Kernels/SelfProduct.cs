@@ -16,9 +16,9 @@ internal static unsafe class SelfProduct
     private const double LeastWork = 1L << 37;     // N³·D
     private const long MostNumbers = 1 << 27;      // of the packed rows
 
-    /// <summary>The least number of coordinates. A wide mm is so fast that, for fewer, writing the mirror image takes longer than half a
-    /// product saves.</summary>
-    private static readonly int leastWidth = TileProduct.MmIsWide ? 256 : 1;
+    /// <summary>The least number of coordinates. If mm is fast, writing the mirror image of shorter rows takes longer than half a product
+    /// saves.</summary>
+    private static readonly int leastWidth = TileProduct.MmIsFast ? 256 : 1;
 
     /// <summary>Whether this class should multiply the batch with itself.</summary>
     /// <param name="x">[N, D].</param>

@@ -33,19 +33,23 @@ internal static unsafe class TileProduct
     /// caller, where the registers may not suffice.</summary>
     public const MethodImplOptions RegisterTile = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
+    private static readonly bool? chosen = AppContext.TryGetSwitch(Switch, out var value) ? value : null;
+
+    /// <summary>Whether mm uses vectors of 512 bits, as oneMKL does on Intel processors that have them.</summary>
+    private static readonly bool mmIsWide =
+        Avx512F.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
+
     /// <summary>Whether a whole product by tiles is about as fast as libtorch's mm. That holds if the processor has FMA and mm has no
     /// wider vectors than the tiles. The rule is fixed in code and not measured, so that a second run gives the same bits.</summary>
-    public static bool IsFast { get; } = Rule(
-        AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, MmIsWide && !IsWide);
+    public static bool IsFast { get; } = Rule(chosen, Fma.IsSupported, mmIsWide && !IsWide);
+
+    /// <summary>Whether mm is so fast that tiles should replace it only where they do half of its work. That holds if it uses vectors of
+    /// 512 bits, unless the switch chooses tiles.</summary>
+    public static bool MmIsFast { get; } = mmIsWide && chosen != true;
 
     /// <summary>Whether tiles are computed in vectors of 512 bits. This is true if the processor has them and, as .NET judges, does not
     /// slow down for them.</summary>
     public static bool IsWide => Vector512.IsHardwareAccelerated;
-
-    /// <summary>Whether mm uses vectors of 512 bits, as oneMKL does on Intel processors that have them.</summary>
-    public static bool MmIsWide => Avx512F.IsSupported && IsOfIntel;
-
-    private static bool IsOfIntel => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
 
     /// <summary>The rule of <see cref="IsFast"/>.</summary>
     /// <param name="chosen">The value of the switch; null if it is not set.</param>

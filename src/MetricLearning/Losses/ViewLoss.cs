@@ -30,19 +30,12 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
     /// <param name="first">The first view [N, D], floating point; N may be 0.</param>
     /// <param name="second">The second view [N, D] of the same rows, in the same order, of the same type and on the same device.</param>
     /// <inheritdoc cref="forward(EmbeddingViews)"/>
-    public Tensor forward(Tensor first, Tensor second)
-    {
-        RequireViews(first, second);
-        return forward(new EmbeddingViews(first, second));
-    }
+    public Tensor forward(Tensor first, Tensor second) =>
+        forward(new EmbeddingViews(Guard.NotNull(first), Guard.NotNull(second)));
 
     /// <summary>Computes the loss of two views, with the hooks of this module.</summary>
     /// <inheritdoc cref="forward(Tensor, Tensor)"/>
-    public Tensor call(Tensor first, Tensor second)
-    {
-        RequireViews(first, second);
-        return call(new EmbeddingViews(first, second));
-    }
+    public Tensor call(Tensor first, Tensor second) => call(new EmbeddingViews(Guard.NotNull(first), Guard.NotNull(second)));
 
     /// <summary>Computes the loss: two views, [N, D] each, float32 or float64 → a scalar with gradient; N may be 0. The caller frees
     /// tensors that are created here.</summary>

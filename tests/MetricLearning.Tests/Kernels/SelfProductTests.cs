@@ -77,7 +77,7 @@ public class SelfProductTests
     {
         using var scope = NewDisposeScope();
         Assert.Equal(TileProduct.IsFast, SelfProduct.Supports(empty(1024, 256)));
-        Assert.Equal(TileProduct.IsFast && !TileProduct.MmIsWide, SelfProduct.Supports(empty(1024, 128)));
+        Assert.Equal(TileProduct.IsFast && !TileProduct.MmIsFast, SelfProduct.Supports(empty(1024, 128)));
         Assert.False(SelfProduct.Supports(empty(1023, 128)));
         Assert.False(SelfProduct.Supports(empty(812, 256)));
         Assert.False(SelfProduct.Supports(empty(1024, 512, ScalarType.Float64)));

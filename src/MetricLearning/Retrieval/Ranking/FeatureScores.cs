@@ -185,9 +185,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     private FixedPointSieve Sieve => sieve ??= new FixedPointSieve(distance, queryRows, galleryRows, Factor, Center());
 
-    // A wide mm is a tenth faster than these tiles, and needs no packed rows.
     private bool Packs(ScalarType type) => type == ScalarType.Float32 && Device.type == TorchSharp.DeviceType.CPU && TileProduct.IsFast
-        && !TileProduct.MmIsWide;
+        && !TileProduct.MmIsFast;
 
     private bool Sieves(ScalarType type) => fixedPoint && type == ScalarType.Float32;
 

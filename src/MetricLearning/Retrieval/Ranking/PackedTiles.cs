@@ -46,10 +46,15 @@ internal sealed unsafe class PackedTiles
 
     private static int Whole(int rows, int panel) => (rows + panel - 1) / panel * panel;
 
-    /// <summary>Computes one piece of the product in the thread's own memory, because its last panel may reach past the columns, and
-    /// copies it into the tile.</summary>
+    /// <summary>Computes one piece of the product. If its last panel reaches past the columns, the piece is first computed in the thread's
+    /// own memory. Past the rows the tile has room.</summary>
     private void Multiply(float* a, float* b, int rows, int columns, float* target, int stride)
     {
+        if (columns % TileProduct.Right == 0)
+        {
+            TileProduct.Multiply(a, b, rows, columns, width, target, stride);
+            return;
+        }
         fixed (float* piece = Scratch.Floats(PieceRows * PieceColumns))
         {
             TileProduct.Multiply(a, b, rows, columns, width, piece, PieceColumns);
