@@ -46,6 +46,10 @@ internal static class Examples
         ["OneCycleSchedule.iterationsPerEpoch"] = () => 10,
         ["StagedFreeze.iterationsPerEpoch"] = () => 10,
         ["StagedFreeze.prefixes"] = () => new[] { "weight" },
+        ["DomainSampler.rowsPerDomain"] = () => 2,
+        ["IdentitySampler.identitiesPerBatch"] = () => 2,
+        ["GraphSampler.identitiesPerBatch"] = () => 2,
+        ["ImageTransform.steps"] = () => new ImageStep[] { new Resize(8, 8), new Normalize() },
         ["DomainIdentitySampler.domains"] = () => new long[16],
         ["RandomPatch.images"] = () => Images,
         ["NumPyArchive.stream"] = () => new MemoryStream(emptyZip),
@@ -124,7 +128,50 @@ internal static class Examples
         [typeof(ReadOnlyMemory<float>)] = () => new ReadOnlyMemory<float>([0.5f, 0.5f, 0.5f]),
         [typeof(Range)] = () => ..3,
         [typeof(IReadOnlyList<float>)] = () => new[] { 0.5f, 0.5f, 0.5f },
+        [typeof(float[])] = () => new[] { 0.5f, 0.5f, 0.5f },
+        [typeof(float[,])] = () => new float[4, 8],
+        [typeof(IReadOnlyList<float[]>)] = () => new[] { new[] { 0.5f, 0.5f }, new[] { 0.5f, 1f } },
+        [typeof(IReadOnlyList<IReadOnlyList<double>>)] = () => new[] { new[] { 0.5, 0.7 }, new[] { 0.5, 0.6 } },
+        [typeof(IReadOnlyList<Tensor>)] = () => new[] { rand(4, 8), rand(4, 8) },
+        [typeof(Func<IReadOnlyList<Tensor>, Tensor>)] = () => (IReadOnlyList<Tensor> x) => x[0].sum(),
+        [typeof(IEnumerable<KeyValuePair<string, Tensor>>)] = () => new Dictionary<string, Tensor> { ["x"] = rand(4, 8) },
+        [typeof(IReadOnlyDictionary<string, Tensor>)] = () => new Dictionary<string, Tensor> { ["x"] = rand(4, 8) },
+        [typeof(IReadOnlyDictionary<string, string>)] = () => new Dictionary<string, string>(),
+        [typeof(DistanceView)] = () => new LossBatch(rand(4, 8), Rows()).Distances(Distance.Euclidean),
+        [typeof(RetrievalReport)] = () => Report,
+        [typeof(RetrievalFigures)] = () => Report.OverValidQueries,
+        [typeof(QueryResult)] = () => Report.PerQuery[0],
+        [typeof(Func<QueryResult, double>)] = () => (QueryResult query) => query.AveragePrecision,
+        [typeof(EmbeddingSet[])] = () => new[] { new EmbeddingSet(rand(4, 8), [0, 0, 1, 1], cameras: [0, 1, 0, 1]) },
+        [typeof(IReadOnlyList<(string, EmbeddingSet, IReadOnlyList<string>?)>)] = () =>
+            new (string, EmbeddingSet, IReadOnlyList<string>?)[] { ("gallery", new EmbeddingSet(rand(4, 8), [0, 0, 1, 1]), null) },
+        [typeof(OSNet)] = () => OSNet.X025(),
+        [typeof(Stream)] = () => new MemoryStream(emptyZip),
+        [typeof(ReadOnlyMemory<byte>)] = () => new ReadOnlyMemory<byte>(emptyZip),
+        [typeof(LearningRateSchedule)] = () => new CosineSchedule(
+            optim.SGD(nn.Linear(2, 2).parameters(), 0.1), TrainingSpan.Epochs(2), iterationsPerEpoch: 10),
+        [typeof(Sampler)] = () => new ShuffleSampler(16, 4),
+        [typeof(ITrainingState)] = () => new RandomTripletsMiner(1),
+        [typeof(SeededRandom)] = () => new SeededRandom(1),
+        [typeof(IReadOnlyList<SeededRandom>)] = () => new[] { new SeededRandom(1), new SeededRandom(2) },
+        [typeof(Picture)] = () => Picture.FromRgb(new byte[3 * 16 * 12], 16, 12),
+        [typeof((int Height, int Width))] = () => (16, 12),
+        [typeof(Func<ImageSample, bool>)] = () => (ImageSample image) => image.Identity == 0,
+        [typeof(IEnumerable<BadImage>)] = () => new[] { new BadImage("a.png", "broken") },
+        [typeof(IReadOnlyList<ImageList>)] = () => new[] { Images },
+        [typeof(IEnumerable<Search.LabelledPair>)] = () => Enumerable.Range(0, 200)
+            .Select(pair => new Search.LabelledPair(pair / 200.0, pair > 100)).ToList(),
     };
+
+    /// <summary>A report of four pictures of two things.</summary>
+    private static RetrievalReport Report
+    {
+        get
+        {
+            using var test = new EmbeddingSet(rand(4, 8), [0, 0, 1, 1]);
+            return new RetrievalEvaluator { Protocol = RetrievalProtocol.SelfRetrieval }.Evaluate(test);
+        }
+    }
 
     private static string EmptyZipFile()
     {
@@ -138,9 +185,14 @@ internal static class Examples
     /// <summary>Arguments that a constructor or method takes.</summary>
     public static object?[] Arguments(MethodBase member) => [.. member.GetParameters().Select(Argument)];
 
-    /// <summary>An object of a type, made by its constructor with the fewest parameters.</summary>
+    /// <summary>Whether there is an object of a type for the call of its methods.</summary>
+    public static bool CanMake(Type type) => byType.ContainsKey(type)
+        || PublicTypes.Constructible.Except(SettingTests.Results).Contains(type);
+
+    /// <summary>An object of a type: its example, or else one made by its constructor with the fewest parameters.</summary>
     public static object Make(Type type)
     {
+        if (byType.TryGetValue(type, out var sample)) return sample();
         var constructor = type.GetConstructors().Where(constructor => !IsCopy(constructor))
             .MinBy(constructor => constructor.GetParameters().Length)!;
         return constructor.Invoke(Arguments(constructor));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace MetricLearning.Vision;
@@ -30,12 +31,9 @@ public sealed class ReIdDataset
         PublishedDataset? published = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        ArgumentNullException.ThrowIfNull(train);
-        ArgumentNullException.ThrowIfNull(query);
-        ArgumentNullException.ThrowIfNull(gallery);
-        foreach (var (list, part) in new[] { (train, nameof(train)), (query, nameof(query)), (gallery, nameof(gallery)) })
-            if (!list.HasIdentities)
-                throw new ArgumentException($"{part} must have identities: training and evaluation need them.", part);
+        RequireIdentities(train);
+        RequireIdentities(query);
+        RequireIdentities(gallery);
         (Name, Train, Query, Gallery, Published) = (name, train, query, gallery, published);
         Protocol = protocol ?? (ReferenceEquals(query, gallery) ? RetrievalProtocol.SelfRetrieval
             : gallery.HasCameras ? RetrievalProtocol.Market1501 : RetrievalProtocol.NoFilter);
@@ -252,8 +250,20 @@ public sealed class ReIdDataset
     /// <param name="published">The published dataset whose counts the lists should have; null for any other dataset.</param>
     /// <exception cref="ArgumentException"><paramref name="name"/> is empty, or an argument other than <paramref name="published"/> is
     /// null.</exception>
-    public static ReIdDataset SelfRetrieval(string name, ImageList train, ImageList test, PublishedDataset? published = null) =>
-        new(name, train, test, test, RetrievalProtocol.SelfRetrieval, published);
+    public static ReIdDataset SelfRetrieval(string name, ImageList train, ImageList test, PublishedDataset? published = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        RequireIdentities(train);
+        RequireIdentities(test);
+        return new(name, train, test, test, RetrievalProtocol.SelfRetrieval, published);
+    }
+
+    private static void RequireIdentities(ImageList list, [CallerArgumentExpression(nameof(list))] string name = "")
+    {
+        ArgumentNullException.ThrowIfNull(list, name);
+        if (!list.HasIdentities)
+            throw new ArgumentException($"{name} must have identities: training and evaluation need them.", name);
+    }
 
     /// <summary>Gives the table of identities, images and cameras, followed by the warnings.</summary>
     public override string ToString()

@@ -42,7 +42,7 @@ public sealed class Picture
     /// <inheritdoc cref="ImageDecoder.Decode(string, Picture)" path="/exception"/>
     public static Picture Load(string path, int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
-        var picture = new Picture { MaxPixels = maxPixels };
+        var picture = Within(maxPixels);
         ImageDecoder.Decode(path, picture);
         return picture;
     }
@@ -55,7 +55,7 @@ public sealed class Picture
     /// <inheritdoc cref="ImageDecoder.Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception"/>
     public static Picture Load(ReadOnlySpan<byte> image, int maxPixels = ImageDecoder.DefaultMaxPixels, string? name = null)
     {
-        var picture = new Picture { MaxPixels = maxPixels };
+        var picture = Within(maxPixels);
         ImageDecoder.Decode(image, picture, name);
         return picture;
     }
@@ -71,7 +71,7 @@ public sealed class Picture
     public static Picture Load(Stream image, int maxPixels = ImageDecoder.DefaultMaxPixels, int maxBytes = ImageDecoder.DefaultMaxBytes,
         string? name = null)
     {
-        var picture = new Picture { MaxPixels = maxPixels, MaxBytes = maxBytes };
+        var picture = Within(maxPixels, maxBytes);
         ImageDecoder.Decode(image, picture, name);
         return picture;
     }
@@ -87,10 +87,14 @@ public sealed class Picture
     public static async Task<Picture> LoadAsync(Stream image, int maxPixels = ImageDecoder.DefaultMaxPixels,
         int maxBytes = ImageDecoder.DefaultMaxBytes, string? name = null, CancellationToken cancellationToken = default)
     {
-        var picture = new Picture { MaxPixels = maxPixels, MaxBytes = maxBytes };
+        var picture = Within(maxPixels, maxBytes);
         await ImageDecoder.DecodeAsync(image, picture, name, cancellationToken).ConfigureAwait(false);
         return picture;
     }
+
+    /// <summary>Makes an empty picture with these limits. An error names the parameter of the caller.</summary>
+    private static Picture Within(int maxPixels, int maxBytes = ImageDecoder.DefaultMaxBytes) =>
+        new() { MaxPixels = Guard.AtLeast(maxPixels, 1), MaxBytes = Guard.AtLeast(maxBytes, 1) };
 
     /// <summary>Makes a picture of pixels that are already decoded; they are copied.</summary>
     /// <param name="rgb">Red, green and blue of each pixel, row by row from the top left: 3 · <paramref name="width"/> ·

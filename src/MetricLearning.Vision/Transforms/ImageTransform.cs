@@ -88,7 +88,7 @@ public sealed class ImageTransform
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5, Normalize? normalize = null,
         ResizeFilter filter = ResizeFilter.Bilinear) => new(new Resize(height, width, filter), new HorizontalFlip(), new PadAndCrop(),
-            normalize ?? new Normalize(), new RandomErasing(erasing));
+            normalize ?? new Normalize(), new RandomErasing(Guard.Within(erasing, 0, 1)));
 
     /// <summary>Makes a transform for evaluation: it resizes and normalizes with ImageNet's numbers. Nothing is random.</summary>
     /// <inheritdoc cref="ForTraining" path="/param[@name!='erasing']"/>

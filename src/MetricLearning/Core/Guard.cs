@@ -179,11 +179,22 @@ internal static class Guard
         value >= minimum ? value : throw OutOfRange(Named(name, member), value,
             string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
+    /// <summary>Requires the position of an item in a list of <paramref name="count"/> items.</summary>
+    public static int Index(int value, int count, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        (uint)value < (uint)count ? value
+            : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"in [0, {count})"));
+
     /// <summary>Requires a finite number in <c>[low, high]</c>.</summary>
     public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         value >= low && value <= high ? value
             : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
+
+    /// <summary>Requires a number in <c>[low, high)</c>: at least the one and below the other.</summary>
+    public static double HalfOpen(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        value >= low && value < high ? value
+            : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high})"));
 
     /// <summary>Requires a number in <c>(low, high)</c>: above the one and below the other.</summary>
     public static double Between(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",

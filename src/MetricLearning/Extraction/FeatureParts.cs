@@ -19,8 +19,8 @@ public sealed class FeatureParts : IReadOnlyList<FeaturePart>, IDisposable
     public int Count => parts.Length;
 
     /// <summary>The set at a position: queries first, then the gallery, then others in ordinal order of their names.</summary>
-    /// <exception cref="IndexOutOfRangeException">There is no such position.</exception>
-    public FeaturePart this[int index] => parts[index];
+    /// <exception cref="ArgumentOutOfRangeException">There is no such position.</exception>
+    public FeaturePart this[int index] => parts[Guard.Index(index, parts.Length)];
 
     /// <summary>The set of a name.</summary>
     /// <exception cref="KeyNotFoundException">There is no such set; the message lists the names.</exception>

@@ -86,16 +86,17 @@ public static class LayerFeatures
     /// <summary>Throws if there is no such layer; prepares the model's layers to be observed.</summary>
     internal static void Prepare(nn.Module model, string layer)
     {
-        Known(model, [layer]);
+        Known(model, [layer], nameof(layer));
         LayerTaps.AddTo(model);
     }
 
-    private static Dictionary<string, nn.Module<Tensor, Tensor>> Known(nn.Module model, IReadOnlyCollection<string> layers)
+    private static Dictionary<string, nn.Module<Tensor, Tensor>> Known(nn.Module model, IReadOnlyCollection<string> layers,
+        string name = "layers")
     {
         var known = LayerTaps.Layers(model).ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
         foreach (var layer in layers)
             if (!known.ContainsKey(layer))
-                throw new ArgumentException($"There is no layer '{layer}'. {NearNames.Describe(layer, known.Keys)}", nameof(layers));
+                throw new ArgumentException($"There is no layer '{layer}'. {NearNames.Describe(layer, known.Keys)}", name);
         return known;
     }
 }

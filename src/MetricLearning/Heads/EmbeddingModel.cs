@@ -73,6 +73,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     public static EmbeddingModel TorchReId(OSNet backbone, long classes = 0)
     {
         ArgumentNullException.ThrowIfNull(backbone);
+        Guard.AtLeast(classes, 0);      // before the projection draws its weights
         return new EmbeddingModel(backbone, classes: classes, projection: new FullyConnectedNeck(backbone.Channels, 512));
     }
 

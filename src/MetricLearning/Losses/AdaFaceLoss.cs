@@ -16,40 +16,31 @@ namespace MetricLearning;
 /// that are NaN.
 /// <para>Thread safety: one thread at a time in training mode, where μ and σ change; any number of threads in evaluation mode.</para>
 /// </remarks>
-public sealed class AdaFaceLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="margin">The margin m, finite. Default: 0.4.</param>
+/// <param name="concentration">The concentration h, above 0; 0.333 by default: two thirds of the lengths lie within ẑ = ±h.</param>
+/// <param name="scale">The scale s, above 0. Default: 64.</param>
+/// <param name="momentum">The weight of a batch in μ and σ, in [0, 1]; 0.01 by default, 1 for the batch alone.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class AdaFaceLoss(
+    long classes, long dimension, double margin = 0.4, double concentration = 0.333, double scale = 64, double momentum = 0.01)
+    : ClassLoss(nameof(AdaFaceLoss), classes, dimension, 1 / Math.Sqrt(Math.Max(1, dimension)), (MeanName, 20), (DeviationName, 100))
 {
     private const double Epsilon = 1e-3;
     private const string MeanName = "length_mean", DeviationName = "length_deviation";
 
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="margin">The margin m, finite. Default: 0.4.</param>
-    /// <param name="concentration">The concentration h, above 0; 0.333 by default: two thirds of the lengths lie within ẑ = ±h.</param>
-    /// <param name="scale">The scale s, above 0. Default: 64.</param>
-    /// <param name="momentum">The weight of a batch in μ and σ, in [0, 1]; 0.01 by default, 1 for the batch alone.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public AdaFaceLoss(
-        long classes, long dimension, double margin = 0.4, double concentration = 0.333, double scale = 64, double momentum = 0.01)
-        : base(nameof(AdaFaceLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
-    {
-        (Margin, Concentration) = (Guard.Finite(margin), Guard.Positive(concentration));
-        (Scale, Momentum) = (Guard.Positive(scale), Guard.Within(momentum, 0, 1));
-        register_buffer(MeanName, tensor(20f));
-        register_buffer(DeviationName, tensor(100f));
-    }
-
     /// <summary>The margin m.</summary>
-    public double Margin { get; }
+    public double Margin { get; } = Guard.Finite(margin);
 
     /// <summary>The concentration h.</summary>
-    public double Concentration { get; }
+    public double Concentration { get; } = Guard.Positive(concentration);
 
     /// <summary>The scale s.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <summary>The weight of a batch in μ and σ.</summary>
-    public double Momentum { get; }
+    public double Momentum { get; } = Guard.Within(momentum, 0, 1);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);

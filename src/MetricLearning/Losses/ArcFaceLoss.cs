@@ -12,24 +12,20 @@ namespace MetricLearning;
 /// pytorch-metric-learning's ArcFaceLoss, whose margin is in degrees (28.6) and whose weights are [D, C]. fast-reid's ArcSoftmax lacks the
 /// branch beyond π − m.
 /// </remarks>
-public sealed class ArcFaceLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
+/// <param name="scale">The scale s, above 0. Default: 64.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class ArcFaceLoss(long classes, long dimension, double margin = 0.5, double scale = 64)
+    : ClassLoss(nameof(ArcFaceLoss), classes, dimension)
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
-    /// <param name="scale">The scale s, above 0. Default: 64.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public ArcFaceLoss(long classes, long dimension, double margin = 0.5, double scale = 64)
-        : base(nameof(ArcFaceLoss), classes, dimension) =>
-        (Margin, Scale) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale));
-
     /// <summary>The margin m, in radians.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not in [0, π].</exception>
-    public double Margin { get; set => field = Guard.Within(value, 0, Math.PI); }
+    public double Margin { get; set => field = Guard.Within(value, 0, Math.PI); } = Guard.Within(margin, 0, Math.PI);
 
     /// <summary>The scale s.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);

@@ -37,6 +37,20 @@ public abstract class ClassLoss : MetricLoss
         register_parameter("weights", nn.Parameter(randn(classes * centersPerClass, dimension).mul_(S(deviation))));
     }
 
+    /// <summary>Creates the class vectors, and the running statistics of a loss with their first values, as buffers.</summary>
+    /// <remarks>A loss with a primary constructor has checked its own settings before this runs. So a constructor that throws has drawn
+    /// nothing.</remarks>
+    private protected ClassLoss(
+        string name, long classes, long dimension, double deviation, params ReadOnlySpan<(string Name, float First)> statistics)
+        : this(name, classes, dimension, centersPerClass: 1, deviation)
+    {
+        foreach (var (statistic, first) in statistics) register_buffer(statistic, tensor(first));
+    }
+
+    /// <summary>Creates the class vectors of a loss whose default reducer is not the mean.</summary>
+    private protected ClassLoss(string name, long classes, long dimension, double deviation, Reducer reducer)
+        : this(name, classes, dimension, centersPerClass: 1, deviation) => Reducer = reducer;
+
     /// <summary>The number of classes C.</summary>
     public long Classes { get; }
 

@@ -13,32 +13,25 @@ namespace MetricLearning;
 /// gradient at cos θ_y = ±1.
 /// <para>Thread safety: one thread at a time in training mode, where t changes; any number of threads in evaluation mode.</para>
 /// </remarks>
-public sealed class CurricularFaceLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
+/// <param name="scale">The scale s, above 0. Default: 64.</param>
+/// <param name="momentum">The weight of a batch in t, in [0, 1]. Default: 0.01.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class CurricularFaceLoss(long classes, long dimension, double margin = 0.5, double scale = 64, double momentum = 0.01)
+    : ClassLoss(nameof(CurricularFaceLoss), classes, dimension, deviation: 0.01, (MeanName, 0))
 {
     private const string MeanName = "own_cosine";
 
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
-    /// <param name="scale">The scale s, above 0. Default: 64.</param>
-    /// <param name="momentum">The weight of a batch in t, in [0, 1]. Default: 0.01.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public CurricularFaceLoss(long classes, long dimension, double margin = 0.5, double scale = 64, double momentum = 0.01)
-        : base(nameof(CurricularFaceLoss), classes, dimension, deviation: 0.01)
-    {
-        (Margin, Scale, Momentum) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale), Guard.Within(momentum, 0, 1));
-        register_buffer(MeanName, tensor(0f));
-    }
-
     /// <summary>The margin m, in radians.</summary>
-    public double Margin { get; }
+    public double Margin { get; } = Guard.Within(margin, 0, Math.PI);
 
     /// <summary>The scale s.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <summary>The weight of a batch in t.</summary>
-    public double Momentum { get; }
+    public double Momentum { get; } = Guard.Within(momentum, 0, 1);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);

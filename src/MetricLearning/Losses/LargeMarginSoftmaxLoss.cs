@@ -9,22 +9,19 @@ namespace MetricLearning;
 /// <c>ψ(θ) = (−1)ᵏ·cos(mθ) − 2k</c> on [kπ/m, (k+1)π/m]. Default: m = 4, s = 1, mean over the samples. Liu et al., <i>Large-Margin Softmax
 /// Loss</i>, ICML 2016, eq. 6; as in pytorch-metric-learning (weights [D, C]). The embeddings' lengths matter: do not normalize them.
 /// </remarks>
-public sealed class LargeMarginSoftmaxLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="margin">The margin m, at least 1. Default: 4.</param>
+/// <param name="scale">The scale s, above 0. Default: 1.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class LargeMarginSoftmaxLoss(long classes, long dimension, int margin = 4, double scale = 1)
+    : ClassLoss(nameof(LargeMarginSoftmaxLoss), classes, dimension)
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="margin">The margin m, at least 1. Default: 4.</param>
-    /// <param name="scale">The scale s, above 0. Default: 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public LargeMarginSoftmaxLoss(long classes, long dimension, int margin = 4, double scale = 1)
-        : base(nameof(LargeMarginSoftmaxLoss), classes, dimension) => (Margin, Scale) = (Guard.AtLeast(margin, 1), Guard.Positive(scale));
-
     /// <summary>The margin m.</summary>
-    public int Margin { get; }
+    public int Margin { get; } = Guard.AtLeast(margin, 1);
 
     /// <summary>The scale s.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Product.Of(embeddings, weights);

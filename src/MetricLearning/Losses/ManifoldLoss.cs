@@ -15,30 +15,23 @@ namespace MetricLearning;
 /// <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as in pytorch-metric-learning's ManifoldLoss, which
 /// draws the meta-classes at random if none are given, and inverts in float32.
 /// </remarks>
-public sealed class ManifoldLoss : ClassLoss
+/// <param name="classes">The number of classes C, the number of proxies; pytorch-metric-learning has 50.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="contextWeight">The context weight λ, 0 or greater. Default: 1.</param>
+/// <param name="alpha">The factor α in [0, 1): how far a walk goes. Default: 0.8.</param>
+/// <param name="margin">The margin δ, finite. Default: 0.0005.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class ManifoldLoss(long classes, long dimension, double contextWeight = 1, double alpha = 0.8, double margin = 5e-4)
+    : ClassLoss(nameof(ManifoldLoss), classes, dimension)
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, the number of proxies; pytorch-metric-learning has 50.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="contextWeight">The context weight λ, 0 or greater. Default: 1.</param>
-    /// <param name="alpha">The factor α in [0, 1): how far a walk goes. Default: 0.8.</param>
-    /// <param name="margin">The margin δ, finite. Default: 0.0005.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public ManifoldLoss(long classes, long dimension, double contextWeight = 1, double alpha = 0.8, double margin = 5e-4)
-        : base(nameof(ManifoldLoss), classes, dimension)
-    {
-        (ContextWeight, Alpha, Margin) = (Guard.NotNegative(contextWeight), Guard.Within(alpha, 0, 1), Guard.Finite(margin));
-        if (alpha == 1) throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "alpha must be less than 1.");
-    }
-
     /// <summary>The context weight λ.</summary>
-    public double ContextWeight { get; }
+    public double ContextWeight { get; } = Guard.NotNegative(contextWeight);
 
     /// <summary>The factor α.</summary>
-    public double Alpha { get; }
+    public double Alpha { get; } = Guard.HalfOpen(alpha, 0, 1);
 
     /// <summary>The margin δ.</summary>
-    public double Margin { get; }
+    public double Margin { get; } = Guard.Finite(margin);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights);

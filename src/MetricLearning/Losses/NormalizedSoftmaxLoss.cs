@@ -7,18 +7,15 @@ namespace MetricLearning;
 /// Default: τ = 0.05, mean over the samples. Zhai, Wu, <i>Classification is a Strong Baseline for Deep Metric Learning</i>, BMVC 2019; as
 /// pytorch-metric-learning's NormalizedSoftmaxLoss (its weights are [D, C]).
 /// </remarks>
-public sealed class NormalizedSoftmaxLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="temperature">The temperature τ, above 0. Default: 0.05.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class NormalizedSoftmaxLoss(long classes, long dimension, double temperature = 0.05)
+    : ClassLoss(nameof(NormalizedSoftmaxLoss), classes, dimension)
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="temperature">The temperature τ, above 0. Default: 0.05.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public NormalizedSoftmaxLoss(long classes, long dimension, double temperature = 0.05)
-        : base(nameof(NormalizedSoftmaxLoss), classes, dimension) => Temperature = Guard.Positive(temperature);
-
     /// <summary>The temperature τ.</summary>
-    public double Temperature { get; }
+    public double Temperature { get; } = Guard.Positive(temperature);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights) / S(Temperature);

@@ -11,26 +11,19 @@ namespace MetricLearning;
 /// samples, so no miner can weight them. Kim et al., <i>Proxy Anchor Loss</i>, CVPR 2020, eq. 4; as in pytorch-metric-learning. Proxies
 /// need a greater learning rate than the network (100 times in the paper).
 /// </remarks>
-public sealed class ProxyAnchorLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="margin">The margin δ, finite. Default: 0.1.</param>
+/// <param name="scale">The scale α, above 0. Default: 32.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class ProxyAnchorLoss(long classes, long dimension, double margin = 0.1, double scale = 32)
+    : ClassLoss(nameof(ProxyAnchorLoss), classes, dimension, Math.Sqrt(2.0 / Math.Max(1, classes)), Reducer.Divisor)
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="margin">The margin δ, finite. Default: 0.1.</param>
-    /// <param name="scale">The scale α, above 0. Default: 32.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public ProxyAnchorLoss(long classes, long dimension, double margin = 0.1, double scale = 32)
-        : base(nameof(ProxyAnchorLoss), classes, dimension, deviation: Math.Sqrt(2.0 / Math.Max(1, classes)))
-    {
-        (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
-        Reducer = Reducer.Divisor;
-    }
-
     /// <summary>The margin δ.</summary>
-    public double Margin { get; }
+    public double Margin { get; } = Guard.Finite(margin);
 
     /// <summary>The scale α.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights);

@@ -11,17 +11,14 @@ namespace MetricLearning;
 /// <see cref="PlusPlus"/> is ProxyNCA++. Movshovitz-Attias et al., <i>No Fuss Distance Metric Learning using Proxies</i>, ICCV 2017, eq. 3,
 /// leaves the own proxy out of the denominator: <see cref="OwnInDenominator"/>. Proxies need a greater learning rate than the network.
 /// </remarks>
-public sealed class ProxyNcaLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="scale">The scale σ, above 0. Default: 1.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class ProxyNcaLoss(long classes, long dimension, double scale = 1)
+    : ClassLoss(nameof(ProxyNcaLoss), classes, dimension)
 {
     private readonly bool ownInDenominator = true;
-
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="scale">The scale σ, above 0. Default: 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public ProxyNcaLoss(long classes, long dimension, double scale = 1) : base(nameof(ProxyNcaLoss), classes, dimension) =>
-        Scale = Guard.Positive(scale);
 
     /// <summary>ProxyNCA++: the own proxy in the denominator and a temperature of 1/9. Teh et al., ECCV 2020, eq. 6.</summary>
     /// <param name="classes">The number of classes C, at least 1.</param>
@@ -31,7 +28,7 @@ public sealed class ProxyNcaLoss : ClassLoss
         new(classes, dimension, 1 / Guard.Positive(temperature));
 
     /// <summary>The scale σ.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <summary>Whether the denominator includes the own proxy. Default: true. Without it the loss has no lower bound.</summary>
     public bool OwnInDenominator

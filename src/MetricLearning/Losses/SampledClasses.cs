@@ -32,11 +32,8 @@ public sealed class SampledClasses : nn.Module
     /// <param name="momentum">The momentum, in [0, 1). It takes as much memory as the vectors unless it is 0. Default: 0.9.</param>
     /// <param name="weightDecay">The weight decay, 0 or greater. Default: 0.0005.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public SampledClasses(long count, double momentum = 0.9, double weightDecay = 5e-4) : base(nameof(SampledClasses))
-    {
-        (Count, Momentum, WeightDecay) = (Guard.AtLeast(count, 1), Guard.Within(momentum, 0, 1), Guard.NotNegative(weightDecay));
-        if (momentum == 1) throw new ArgumentOutOfRangeException(nameof(momentum), momentum, "momentum must be less than 1.");
-    }
+    public SampledClasses(long count, double momentum = 0.9, double weightDecay = 5e-4) : base(nameof(SampledClasses)) =>
+        (Count, Momentum, WeightDecay) = (Guard.AtLeast(count, 1), Guard.HalfOpen(momentum, 0, 1), Guard.NotNegative(weightDecay));
 
     /// <summary>The number of classes that a step uses, or the number of rows of the batch if that is greater.</summary>
     public long Count { get; }

@@ -12,29 +12,25 @@ namespace MetricLearning;
 /// <see cref="Regularizer.SparseCenters"/> as the <see cref="ClassLoss.WeightRegularizer"/> (weight 0.2 there).
 /// Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eqs. 7-8; as in pytorch-metric-learning (weights [D, C·K]).
 /// </remarks>
-public sealed class SoftTripleLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="centersPerClass">The number of centers per class K. Default: 10.</param>
+/// <param name="scale">The scale λ, above 0. Default: 20.</param>
+/// <param name="temperature">The temperature γ, above 0. Default: 0.1.</param>
+/// <param name="margin">The margin δ, finite. Default: 0.01.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class SoftTripleLoss(
+    long classes, long dimension, long centersPerClass = 10, double scale = 20, double temperature = 0.1, double margin = 0.01)
+    : ClassLoss(nameof(SoftTripleLoss), classes, dimension, centersPerClass, 1 / Math.Sqrt(Math.Max(1, dimension)))
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="centersPerClass">The number of centers per class K. Default: 10.</param>
-    /// <param name="scale">The scale λ, above 0. Default: 20.</param>
-    /// <param name="temperature">The temperature γ, above 0. Default: 0.1.</param>
-    /// <param name="margin">The margin δ, finite. Default: 0.01.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public SoftTripleLoss(
-        long classes, long dimension, long centersPerClass = 10, double scale = 20, double temperature = 0.1, double margin = 0.01)
-        : base(nameof(SoftTripleLoss), classes, dimension, centersPerClass, 1 / Math.Sqrt(Math.Max(1, dimension))) =>
-        (Scale, Temperature, Margin) = (Guard.Positive(scale), Guard.Positive(temperature), Guard.Finite(margin));
-
     /// <summary>The scale λ.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <summary>The temperature γ.</summary>
-    public double Temperature { get; }
+    public double Temperature { get; } = Guard.Positive(temperature);
 
     /// <summary>The margin δ.</summary>
-    public double Margin { get; }
+    public double Margin { get; } = Guard.Finite(margin);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * SoftMaxima(embeddings, weights);

@@ -8,22 +8,19 @@ namespace MetricLearning;
 /// mean over the samples. Liu et al., <i>SphereFace</i>, CVPR 2017, eq. 7; as in pytorch-metric-learning (weights [D, C]). The embeddings'
 /// lengths matter: do not normalize them.
 /// </remarks>
-public sealed class SphereFaceLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="margin">The margin m, at least 1. Default: 4.</param>
+/// <param name="scale">The scale s, above 0. Default: 1.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class SphereFaceLoss(long classes, long dimension, int margin = 4, double scale = 1)
+    : ClassLoss(nameof(SphereFaceLoss), classes, dimension)
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="margin">The margin m, at least 1. Default: 4.</param>
-    /// <param name="scale">The scale s, above 0. Default: 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public SphereFaceLoss(long classes, long dimension, int margin = 4, double scale = 1)
-        : base(nameof(SphereFaceLoss), classes, dimension) => (Margin, Scale) = (Guard.AtLeast(margin, 1), Guard.Positive(scale));
-
     /// <summary>The margin m.</summary>
-    public int Margin { get; }
+    public int Margin { get; } = Guard.AtLeast(margin, 1);
 
     /// <summary>The scale s.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Product.Of(embeddings, RowMath.Unit(weights));

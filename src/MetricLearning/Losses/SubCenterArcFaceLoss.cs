@@ -9,24 +9,20 @@ namespace MetricLearning;
 /// s = 64, mean over the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as in pytorch-metric-learning (weights [D, C·K], the
 /// margin in degrees).
 /// </remarks>
-public sealed class SubCenterArcFaceLoss : ClassLoss
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+/// <param name="centersPerClass">The number of centers per class K. Default: 3.</param>
+/// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
+/// <param name="scale">The scale s, above 0. Default: 64.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+public sealed class SubCenterArcFaceLoss(long classes, long dimension, long centersPerClass = 3, double margin = 0.5, double scale = 64)
+    : ClassLoss(nameof(SubCenterArcFaceLoss), classes, dimension, centersPerClass)
 {
-    /// <summary>Creates the loss.</summary>
-    /// <param name="classes">The number of classes C, at least 1.</param>
-    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="centersPerClass">The number of centers per class K. Default: 3.</param>
-    /// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
-    /// <param name="scale">The scale s, above 0. Default: 64.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
-    public SubCenterArcFaceLoss(long classes, long dimension, long centersPerClass = 3, double margin = 0.5, double scale = 64)
-        : base(nameof(SubCenterArcFaceLoss), classes, dimension, centersPerClass) =>
-        (Margin, Scale) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale));
-
     /// <summary>The margin m, in radians.</summary>
-    public double Margin { get; }
+    public double Margin { get; } = Guard.Within(margin, 0, Math.PI);
 
     /// <summary>The scale s.</summary>
-    public double Scale { get; }
+    public double Scale { get; } = Guard.Positive(scale);
 
     /// <summary>Finds the samples that are far from the dominant center of their class. The dominant center is the center that is nearest
     /// to the largest number of samples of the class.</summary>

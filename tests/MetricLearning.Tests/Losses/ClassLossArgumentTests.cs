@@ -16,7 +16,7 @@ public class ClassLossArgumentTests
         Assert.StartsWith("dimension must be at least 1.", Message(() => new P2SGradLoss(2, 0)));
         Assert.StartsWith("centersPerClass must be at least 1.", Message(() => new SoftTripleLoss(2, 2, 0)));
         Assert.StartsWith("margin must be at least 1.", Message(() => new SphereFaceLoss(2, 2, 0)));
-        Assert.StartsWith("alpha must be less than 1.", Message(() => new ManifoldLoss(2, 2, alpha: 1)));
+        Assert.StartsWith("alpha must be in [0, 1).", Message(() => new ManifoldLoss(2, 2, alpha: 1)));
         Assert.StartsWith("momentum must be in [0, 1].", Message(() => new AdaFaceLoss(2, 2, momentum: double.NaN)));
     }
 
@@ -24,7 +24,7 @@ public class ClassLossArgumentTests
     public void SampledClasses_ThatDoNotFit_AreNamed()
     {
         Assert.StartsWith("count must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new SampledClasses(0)).Message);
-        Assert.StartsWith("momentum must be less than 1.",
+        Assert.StartsWith("momentum must be in [0, 1).",
             Assert.Throws<ArgumentOutOfRangeException>(() => new SampledClasses(1, 1)).Message);
         using var sampled = new SampledClasses(4);
         Assert.StartsWith("Sampled must have a count of at most the 3 classes, got 4.",

@@ -40,7 +40,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public int Count => samples.Length;
 
     /// <summary>The image at a position of the list.</summary>
-    public ImageSample this[int index] => samples[index];
+    /// <exception cref="ArgumentOutOfRangeException">There is no such position.</exception>
+    public ImageSample this[int index] => samples[Guard.Index(index, samples.Length)];
 
     /// <summary>The label (class index) of each image: the identities renumbered 0 … C−1 in ascending order.</summary>
     /// <exception cref="InvalidOperationException">The list has no identities.</exception>
@@ -90,13 +91,14 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Gives the list without the images that a loader could not read. Row i of the features that the loader extracted belongs to
     /// image i of the result.</summary>
     /// <param name="bad">The <see cref="ImageLoader.Skipped"/> of the loader.</param>
-    /// <exception cref="ArgumentException">More images of this list than of <paramref name="bad"/> have one path, so it is not known which
-    /// of them could not be read.</exception>
+    /// <exception cref="ArgumentException">An entry of <paramref name="bad"/> is null, or more images of this list than of
+    /// <paramref name="bad"/> have one path, so it is not known which of them could not be read.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="bad"/> is null.</exception>
     public ImageList Without(IEnumerable<BadImage> bad)
     {
         ArgumentNullException.ThrowIfNull(bad);
-        var paths = bad.ToLookup(b => b.Path, StringComparer.Ordinal);
+        var paths = bad.ToLookup(b => b?.Path ?? throw new ArgumentException("bad must not have null entries.", nameof(bad)),
+            StringComparer.Ordinal);
         foreach (var same in samples.Select(s => s.Path).Where(paths.Contains).GroupBy(path => path, StringComparer.Ordinal))
             if (same.Count() is var count && count > paths[same.Key].Count())
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,

@@ -42,13 +42,16 @@ public sealed record ImageSample(string Path, long Identity, long Camera, long T
     /// <param name="identity">The person or thing that the image shows, −1 or greater. Default: 0.</param>
     /// <param name="camera">The camera, 0 or greater. Default: 0.</param>
     /// <exception cref="ArgumentException"><paramref name="name"/> is null or empty, or a number is below its minimum.</exception>
-    public static ImageSample FromBytes(string name, ReadOnlyMemory<byte> image, long identity = 0, long camera = 0) =>
-        new(name, identity, camera)
+    public static ImageSample FromBytes(string name, ReadOnlyMemory<byte> image, long identity = 0, long camera = 0)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return new(name, Guard.AtLeast(identity, LeastIdentity), Guard.AtLeast(camera, 0))
         {
             Open = () => MemoryMarshal.TryGetArray(image, out var part)
                 ? new MemoryStream(part.Array!, part.Offset, part.Count, writable: false)
                 : new MemoryStream(image.ToArray(), writable: false),
         };
+    }
 
     /// <summary>Decodes the image.</summary>
     /// <exception cref="IOException">It cannot be read; the message has the path.</exception>

@@ -1,0 +1,130 @@
+using System.Reflection;
+using System.Runtime.ExceptionServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Architecture.Tests;
+
+/// <summary>Tests that every public method and constructor refuses an argument that does not fit by an exception that names one of its
+/// parameters. An error of libtorch or of .NET's own collections would name something that the caller does not know. A call that
+/// refuses an argument must leave no tensor behind, and must not draw random numbers.</summary>
+[Collection(AloneCollection.Name)]
+public class ArgumentTests
+{
+    /// <summary>Types whose methods need a file or a database. Their own tests give them arguments that do not fit.</summary>
+    private static readonly HashSet<string> others = ["OnnxEmbedder", "MemoryVectorStore", "SqliteVectorStore", "PostgresVectorStore",
+        "RandomPatch"];
+
+    private static readonly NullabilityInfoContext nullability = new();
+
+    public static TheoryData<string> Types => [.. PublicTypes.All.Where(type => !type.ContainsGenericParameters && !type.IsEnum
+        && !typeof(Delegate).IsAssignableFrom(type) && !others.Contains(type.Name) && type != typeof(Scalars) && Members(type).Any())
+        .Select(type => type.FullName!)];
+
+    [Theory, MemberData(nameof(Types))]
+    public void AnArgumentThatDoesNotFit_IsNamed(string name)
+    {
+        var type = PublicTypes.Named(name);
+        var faults = new List<string>();
+        foreach (var member in Members(type))
+            foreach (var parameter in member.GetParameters())
+                foreach (var (label, make) in Wrong(parameter)) Check(member, parameter, label, make);
+        Faults.None(faults);
+
+        void Check(MethodBase member, ParameterInfo parameter, string label, Func<object?> make)
+        {
+            using var scope = NewDisposeScope();
+            var instance = member.IsStatic || member.IsConstructor ? null : Examples.Make(type);
+            var arguments = Examples.Arguments(member);
+            arguments[parameter.Position] = make();
+            using var generator = get_rng_state();
+            var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+            var text = $"{type.Name}.{member.Name}({parameter.Name} = {label})";
+            try
+            {
+                Run(member, instance, arguments);
+            }
+            catch (Exception refused)
+            {
+                if (refused is ArgumentException { ParamName: { } named } && member.GetParameters()
+                    .All(candidate => !string.Equals(candidate.Name, named, StringComparison.OrdinalIgnoreCase)))
+                    faults.Add($"{text} is refused as '{named}': {refused.Message}");
+                else if (!IsOurs(refused)) faults.Add($"{text} throws {refused.GetType().Name}: {refused.Message.Split('\n')[0]}");
+                if (refused is not ArgumentException) return;
+                var left = DisposeScopeManager.Statistics.ThreadTotalLiveCount - live;
+                using var after = get_rng_state();
+                if (left != 0) faults.Add($"{text} is refused, and leaves {left} tensors");
+                if (!generator.data<byte>().SequenceEqual(after.data<byte>()))
+                    faults.Add($"{text} is refused after random numbers were drawn");
+            }
+        }
+    }
+
+    /// <summary>Whether the library throws such an error itself. libtorch's errors say where in its code they were raised.</summary>
+    private static bool IsOurs(Exception error) => error is ArgumentException or InvalidOperationException or NotSupportedException
+        or IOException or UnauthorizedAccessException or InvalidDataException or KeyNotFoundException
+        && !error.Message.Contains("Exception raised from", StringComparison.Ordinal);
+
+    /// <summary>Calls a member. A sequence is enumerated and a task is awaited, so that their errors are those of the call.</summary>
+    private static void Run(MethodBase member, object? instance, object?[] arguments)
+    {
+        object? result;
+        try
+        {
+            result = member is ConstructorInfo constructor ? constructor.Invoke(arguments) : member.Invoke(instance, arguments);
+        }
+        catch (TargetInvocationException thrown)
+        {
+            ExceptionDispatchInfo.Throw(thrown.InnerException!);
+            return;
+        }
+        if (result is Task task) task.GetAwaiter().GetResult();
+        if (result is System.Collections.IEnumerable sequence and not Tensor)
+            foreach (var item in sequence) (item as IDisposable)?.Dispose();
+    }
+
+    /// <summary>The public constructors and methods of a type that its library declares, and for whose parameters there are
+    /// examples.</summary>
+    private static IEnumerable<MethodBase> Members(Type type) => type
+        .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static)
+        .Where(method => PublicTypes.Libraries.Contains(method.DeclaringType!.Assembly) && !method.ContainsGenericParameters
+            && !method.Name.StartsWith("op_", StringComparison.Ordinal) && !method.Name.StartsWith("set_", StringComparison.Ordinal)
+            && method.Name is not (nameof(Equals) or nameof(IGraphLayer.Describe) or "Deconstruct")
+            && (method.IsStatic || Examples.CanMake(type)))
+        .Concat<MethodBase>(type.GetConstructors().Where(constructor => Examples.CanMake(type) && !Examples.IsCopy(constructor)))
+        .Where(member => member.GetParameters() is { Length: > 0 } parameters && parameters.All(parameter =>
+            !parameter.ParameterType.IsByRefLike && !parameter.ParameterType.IsByRef
+            && (parameter.HasDefaultValue || Examples.Exists(parameter))));
+
+    /// <summary>The values that do not fit a parameter, with their names in the list of faults.</summary>
+    private static IEnumerable<(string Label, Func<object?> Make)> Wrong(ParameterInfo parameter)
+    {
+        var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
+        if (!type.IsValueType && nullability.Create(parameter).WriteState == NullabilityState.NotNull) yield return ("null", () => null);
+        if (type == typeof(double)) yield return ("NaN", () => double.NaN);
+        if (type == typeof(double)) yield return ("-infinity", () => double.NegativeInfinity);
+        if (type == typeof(float)) yield return ("NaN", () => float.NaN);
+        if (type == typeof(int)) yield return ("-1", () => -1);
+        if (type == typeof(long)) yield return ("-1", () => -1L);
+        if (type == typeof(string)) yield return ("\"\"", () => "");
+        if (type.IsEnum) yield return ("99", () => Enum.ToObject(type, 99));
+        if (type == typeof(Tensor))
+        {
+            yield return ("scalar", () => rand([]));
+            yield return ("[0]", () => rand(0));
+            yield return ("[3]", () => rand(3));
+            yield return ("int64 [3, 5]", () => ones(3, 5, dtype: ScalarType.Int64));
+            yield return ("[2, 3, 4]", () => rand(2, 3, 4));
+            yield return ("[4, 0]", () => rand(4, 0));
+        }
+        var item = type.IsArray ? type.GetElementType() : type.IsGenericType ? type.GetGenericArguments()[0] : null;
+        if (item is { IsByRefLike: false } && type.IsAssignableFrom(item.MakeArrayType()))
+        {
+            yield return ("[]", () => Array.CreateInstance(item, 0));
+            if (!item.IsValueType) yield return ("[null]", () => Array.CreateInstance(item, 1));
+            if (item == typeof(double)) yield return ("[NaN]", () => new[] { double.NaN });
+            if (item == typeof(float)) yield return ("[NaN]", () => new[] { float.NaN });
+            if (item == typeof(long)) yield return ("[-7]", () => new[] { -7L });
+        }
+    }
+}
