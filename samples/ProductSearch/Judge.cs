@@ -23,7 +23,10 @@ internal sealed class Judge(Settings settings, Gallery gallery, Embedder embedde
 
     private const double ErrorRate = 0.05;
 
-    private const int Trials = 400, PictureSide = 96;
+    private const int Trials = 400, TrialsAtOnce = 4, PictureSide = 96;
+
+    /// <summary>The vectors of the pictures from which it learns. They do not depend on the catalogue, so they are made once.</summary>
+    private float[][]? vectors;
 
     /// <summary>Null before it has learned, and if there is too little to learn from.</summary>
     private volatile MatchDecision? decision;
@@ -45,10 +48,7 @@ internal sealed class Judge(Settings settings, Gallery gallery, Embedder embedde
     /// <summary>Searches for drawn products, and learns what their scores mean.</summary>
     private async Task<MatchDecision?> LearnAsync(CancellationToken cancellationToken)
     {
-        var pictures = Enumerable.Range(0, Trials).AsParallel().AsOrdered().WithCancellation(cancellationToken)
-            .Select(trial => ProductOf(settings, trial)
-                .Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0x1D, (ulong)trial)), PictureSide)).ToArray();
-        var vectors = embedder.Embed(pictures);
+        vectors ??= Photographed(cancellationToken);
         var pairs = new List<LabelledPair>();
         for (var trial = 0; trial < Trials; trial++)
         {
@@ -61,6 +61,18 @@ internal sealed class Judge(Settings settings, Gallery gallery, Embedder embedde
         MatchDecision.TryCalibrate(pairs, out var learned, falseMatchRate: ErrorRate, falseNonMatchRate: ErrorRate);
         return learned;
     }
+
+    /// <summary>Draws the pictures from which it learns, and computes their vectors: a few at a time and on one thread, because the program
+    /// answers searches meanwhile.</summary>
+    private float[][] Photographed(CancellationToken cancellationToken) =>
+    [
+        .. Enumerable.Range(0, Trials).Chunk(TrialsAtOnce).SelectMany(trials =>
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return embedder.Embed([.. trials.Select(trial => ProductOf(settings, trial)
+                .Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0x1D, (ulong)trial)), PictureSide))]);
+        }),
+    ];
 
     /// <summary>Returns the product of an example. Every fourth one is not in the catalogue.</summary>
     public static Product ProductOf(Settings settings, int example) => Product.Of(settings.Seed, NumberOf(settings, example));
