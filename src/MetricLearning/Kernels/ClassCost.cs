@@ -8,11 +8,14 @@ namespace MetricLearning;
 /// derivatives, other devices, and own logits that tensor operations compute.</remarks>
 internal abstract class ClassCost
 {
+    /// <summary>Whether the cost depends on the sum of the other logits. If it does not, the kernel does not compute the sum.</summary>
+    public abstract bool UsesSum { get; }
+
     /// <summary>The cost of a row and its derivatives.</summary>
     /// <param name="own">The logit of the own class.</param>
     /// <param name="top">The maximum of the other logits, which has no derivative.</param>
     /// <param name="logSum">The log-sum-exp of the other logits after the maximum is subtracted.</param>
-    /// <param name="sum">The sum of the other logits, each minus the maximum.</param>
+    /// <param name="sum">The sum of the other logits, each minus the maximum; 0 if <see cref="UsesSum"/> is false.</param>
     /// <param name="classes">C.</param>
     public abstract RowCost At(double own, double top, double logSum, double sum, long classes);
 

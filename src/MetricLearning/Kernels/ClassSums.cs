@@ -146,13 +146,14 @@ internal sealed unsafe class ClassSums : autograd.SingleTensorFunction<ClassSums
     {
         var (rows, classes, to) = ((nint)TensorMemory.Of(scores), (nint)TensorMemory.Of(labels), (nint)TensorMemory.Of(results));
         var (count, width, ofRows) = (scores.size(0), (int)scores.size(1), costs is null ? 0 : (nint)TensorMemory.Of(costs));
+        var withSum = plan.Cost?.UsesSum ?? true;
         Threads.ForRows(count, width, i =>
         {
             T* row = (T*)rows + i * width;
             double* result = (double*)to + i;
             var own = (int)((long*)classes)[i];
             result[0] = double.CreateTruncating(row[own]);
-            (result[count], result[2 * count], result[3 * count]) = plan.Others.Reduce((int)i, row, width, own);
+            (result[count], result[2 * count], result[3 * count]) = plan.Others.Reduce((int)i, row, width, own, withSum);
             if (double.IsPositiveInfinity(result[0])) result[2 * count] = double.NaN;
             if (plan.Cost is not null) ((T*)ofRows)[i] = T.CreateTruncating(plan.CostOf(result, count, width).Value);
         }, WorkPerScore);

@@ -25,7 +25,8 @@ internal abstract unsafe class OtherLogits
     /// <param name="x">Its scores.</param>
     /// <param name="count">C.</param>
     /// <param name="own">The class of the row.</param>
-    public abstract (double Top, double LogSum, double Sum) Reduce<T>(int row, T* x, int count, int own)
+    /// <param name="withSum">Whether the sum is needed. If it is not, 0 takes its place.</param>
+    public abstract (double Top, double LogSum, double Sum) Reduce<T>(int row, T* x, int count, int own, bool withSum)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Writes the gradient with respect to the scores of the other classes. The entry of the own class becomes 0.</summary>
@@ -54,7 +55,7 @@ internal sealed unsafe class OtherLogits<TFunction>(Func<int, TFunction> ofRow, 
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override (double Top, double LogSum, double Sum) Reduce<T>(int row, T* x, int count, int own)
+    public override (double Top, double LogSum, double Sum) Reduce<T>(int row, T* x, int count, int own, bool withSum)
     {
         var f = ofRow(row);
         var lowest = Vector256.Create(T.NegativeInfinity);
@@ -68,7 +69,7 @@ internal sealed unsafe class OtherLogits<TFunction>(Func<int, TFunction> ofRow, 
         }
         var largest = SimdRows.Max(best);
         if (!SimdRows.AllTrue(ordered) || T.IsPositiveInfinity(largest)) return (0, double.NaN, double.NaN);
-        if (T.IsNegativeInfinity(largest)) return (0, double.NegativeInfinity, count > 1 ? double.NegativeInfinity : 0);
+        if (T.IsNegativeInfinity(largest)) return (0, double.NegativeInfinity, withSum && count > 1 ? double.NegativeInfinity : 0);
         var (top, total, rest) = (Vector256.Create(largest), Vector256<double>.Zero, Vector256<double>.Zero);
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
@@ -76,7 +77,7 @@ internal sealed unsafe class OtherLogits<TFunction>(Func<int, TFunction> ofRow, 
             var shares = Exponential.Of(logits);
             if (HasGap<T>(i, count, own)) (logits, shares) = (logits & Kept<T>(i, count, own), shares & Kept<T>(i, count, own));
             total += SimdRows.PartialSums(shares);
-            rest += SimdRows.PartialSums(logits);
+            if (withSum) rest += SimdRows.PartialSums(logits);
         }
         return (double.CreateTruncating(largest), Math.Log(Vector256.Sum(total)), Vector256.Sum(rest));
     }

@@ -20,6 +20,9 @@ internal sealed class CrossEntropyCost(ScalarType type) : ClassCost
     }
 
     /// <inheritdoc/>
+    public override bool UsesSum => false;
+
+    /// <inheritdoc/>
     public override RowCost At(double own, double top, double logSum, double sum, long classes)
     {
         var (cost, wrong) = Softplus(top - own + logSum);

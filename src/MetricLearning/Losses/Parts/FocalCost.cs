@@ -11,6 +11,9 @@ internal sealed class FocalCost(double gamma, double alpha, ScalarType type) : C
     private readonly CrossEntropyCost entropy = new(type);
 
     /// <inheritdoc/>
+    public override bool UsesSum => false;
+
+    /// <inheritdoc/>
     public override RowCost At(double own, double top, double logSum, double sum, long classes)
     {
         var (cost, wrong) = CrossEntropyCost.Softplus(top - own + logSum);

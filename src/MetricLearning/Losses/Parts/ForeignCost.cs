@@ -6,6 +6,9 @@ namespace MetricLearning;
 internal sealed class ForeignCost : ClassCost
 {
     /// <inheritdoc/>
+    public override bool UsesSum => false;
+
+    /// <inheritdoc/>
     public override RowCost At(double own, double top, double logSum, double sum, long classes) => new(top - own + logSum, -1, 1, 0);
 
     /// <inheritdoc/>

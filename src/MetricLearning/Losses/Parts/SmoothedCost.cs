@@ -8,6 +8,9 @@ namespace MetricLearning;
 internal sealed class SmoothedCost(double mass, LabelSmoothingForm form) : ClassCost
 {
     /// <inheritdoc/>
+    public override bool UsesSum => true;
+
+    /// <inheritdoc/>
     public override RowCost At(double own, double top, double logSum, double sum, long classes)
     {
         var above = top - own;
