@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -58,10 +59,13 @@ internal sealed class ImageNetwork : IDisposable
     /// <summary>The place of an image in the next batch.</summary>
     public Span<byte> Place(int image) => bytes.AsSpan(start + image * Input.ImageBytes, Input.ImageBytes);
 
-    /// <summary>Computes the embeddings of the first images in the places, one after another.</summary>
+    /// <summary>Computes the embeddings of the first images in the places.</summary>
+    /// <param name="count">The number of images.</param>
+    /// <param name="receive">Receives the embedding of each image, and the number of the image. The embedding is memory of ONNX Runtime,
+    /// which is freed afterwards.</param>
     /// <exception cref="InvalidOperationException">ONNX Runtime cannot run the network, or its output is not a vector for each image. The
     /// message says why, without the path.</exception>
-    public float[] Run(int count)
+    public void Run(int count, ReadOnlySpanAction<float, int> receive)
     {
         // A network whose number of images is fixed gets images of earlier batches in the other places. Their embeddings are not used.
         var size = Input.FixedBatch ?? count;
@@ -76,7 +80,8 @@ internal sealed class ImageNetwork : IDisposable
                 || (Dimension != 0 && length != Dimension))
                 throw new InvalidOperationException($"the network must give [{size}, {(Dimension == 0 ? "D" : Dimension)}] for {size} "
                     + $"images, one vector for each, but its output '{output}' is [{string.Join(", ", shape)}].");
-            return results[0].GetTensorDataAsSpan<float>()[..(count * (int)length)].ToArray();
+            var vectors = results[0].GetTensorDataAsSpan<float>();
+            for (var image = 0; image < count; image++) receive(vectors.Slice(image * (int)length, (int)length), image);
         }
         catch (OnnxRuntimeException e)
         {
@@ -96,7 +101,8 @@ internal sealed class ImageNetwork : IDisposable
         var count = Math.Min(2, MostImages);
         try
         {
-            var length = Run(count).Length / count;
+            var length = 0;
+            Run(count, (vector, _) => length = vector.Length);
             return Space.Dimension is { } asked && asked != length ? throw new InvalidDataException(
                 $"Its embedding space has embeddings of {asked} numbers, but its output '{output}' has {length}.") : length;
         }

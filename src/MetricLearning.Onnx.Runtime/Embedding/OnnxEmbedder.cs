@@ -166,13 +166,11 @@ public sealed class OnnxEmbedder : IDisposable
     private void Run(List<Request> batch)
     {
         for (var i = 0; i < batch.Count; i++) batch[i].Bytes.AsSpan(0, network.Input.ImageBytes).CopyTo(network.Place(i));
-        var vectors = network.Run(batch.Count);
-        for (var i = 0; i < batch.Count; i++)
+        network.Run(batch.Count, (vector, i) =>
         {
-            var vector = vectors.AsSpan(i * Dimension, Dimension);
             if (Space.FaultOf(vector) is not { } fault) batch[i].Result.TrySetResult(Space.FinishSound(vector));
             else batch[i].Result.TrySetException(
                 new InvalidOperationException($"{path}: the network gave {fault.Message} in the embedding of an image.", fault));
-        }
+        });
     }
 }
