@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using MetricLearning;
 using MetricLearning.Onnx.Runtime;
 using MetricLearning.Samples;
@@ -45,9 +46,13 @@ app.MapPost("/search", async (HttpRequest request, string? tag, CancellationToke
     {
         vector = await EmbedAsync(request.Body, cancellationToken);
     }
+    catch (BadHttpRequestException e)
+    {
+        return Refused(e.Message, e.StatusCode);        // too many bytes, sent too slowly, or fewer than announced
+    }
     catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
     {
-        return Results.BadRequest(new { error = e.Message });
+        return Refused(e.Message);
     }
     var filter = string.IsNullOrEmpty(tag) ? null : SearchFilter<string>.Tag(tag);
     return Results.Ok(index.Search(vector, k: 24, filter).Select(hit => new { hit.Key, hit.Score, hit.Labels.Tags }));
@@ -75,12 +80,19 @@ Console.WriteLine($"open {app.Urls.First()} in a browser");
 await app.WaitForShutdownAsync();
 return 0;
 
+IResult Refused(string error, int status = StatusCodes.Status400BadRequest) => Results.Json(new { error }, statusCode: status);
+
 async Task IndexAsync()
 {
     string[] kinds = [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm"];
     var readable = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
-    var files = Directory.EnumerateFiles(folder, "*", readable)
-        .Where(file => kinds.Contains(Path.GetExtension(file).ToLowerInvariant()));
+    // A link to a picture is read. A link to a folder is not followed, because links may lead in circles.
+    var files = new FileSystemEnumerable<string>(folder, (ref entry) => entry.ToFullPath(), readable)
+    {
+        ShouldIncludePredicate = (ref entry) => !entry.IsDirectory
+            && kinds.Contains(Path.GetExtension(entry.FileName).ToString().ToLowerInvariant()),
+        ShouldRecursePredicate = (ref entry) => !entry.Attributes.HasFlag(FileAttributes.ReparsePoint),
+    };
     await Parallel.ForEachAsync(files, async (file, cancellationToken) =>
     {
         try

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MetricLearning.Onnx.Runtime;
 using MetricLearning.Samples;
 using MetricLearning.Search;
@@ -53,14 +54,15 @@ app.MapDelete("/items/{id}", async (string id, CancellationToken cancellationTok
     await items.DeleteAsync(id, cancellationToken);
     return Results.NoContent();
 });
-app.MapPost("/search", async (HttpRequest request, CancellationToken cancellationToken, string? kind = null, int top = 10) =>
+app.MapPost("/search", async (HttpRequest request, CancellationToken cancellationToken, string? kind = null, string top = "10") =>
 {
-    if (top is < 1 or > mostHits) return Refused($"top must be from 1 to {mostHits}, got {top}.");
+    if (!int.TryParse(top, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count is < 1 or > mostHits)
+        return Refused($"top must be a whole number from 1 to {mostHits}, got '{top}'.");
     return await WithVector(request, async vector =>
     {
         var options = new VectorSearchOptions<Item> { Filter = kind is null ? null : item => item.Kind == kind };
         var hits = new List<object>();
-        await foreach (var hit in items.SearchAsync(vector, top, options, cancellationToken))
+        await foreach (var hit in items.SearchAsync(vector, count, options, cancellationToken))
             hits.Add(new { hit.Record.Id, hit.Record.Kind, hit.Score });
         return Results.Ok(hits);
     }, cancellationToken);
@@ -80,13 +82,17 @@ async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, 
             ? await answer(vector)
             : Refused("The network gives this picture a vector of zeros, which has no cosine.");
     }
+    catch (BadHttpRequestException e)
+    {
+        return Refused(e.Message, e.StatusCode);        // too many bytes, sent too slowly, or fewer than announced
+    }
     catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
     {
         return Refused(e.Message);
     }
 }
 
-IResult Refused(string error) => Results.BadRequest(new { error });
+IResult Refused(string error, int status = StatusCodes.Status400BadRequest) => Results.Json(new { error }, statusCode: status);
 
 internal sealed class Item
 {
