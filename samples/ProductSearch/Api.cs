@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Text.Json;
 using MetricLearning;
 using MetricLearning.Vision;
 using ProductSearch.Drawing;
@@ -27,6 +29,8 @@ internal static class Api
 
     private const int DefaultCount = 24, MostResults = 200, ExampleSide = 320;
 
+    private const string FolderAsJson = "Send the folder as JSON in UTF-8: {\"folder\": \"photos\"}.";
+
     private static readonly Meter meter = new("ProductSearch");
     private static readonly Histogram<double> durations = meter.CreateHistogram<double>("product_search.duration", "ms",
         "Time from a decoded picture to the results");
@@ -47,10 +51,10 @@ internal static class Api
             return TypedResults.ServerSentEvents(board.Follow(ends.Token));
         });
 
-        api.MapPost("/search", async (HttpRequest request, Startup startup, CancellationToken gone, string? tag, int? count) =>
+        api.MapPost("/search", async (HttpRequest request, Startup startup, CancellationToken gone, string? tag, string? count) =>
         {
             if (startup.Engine is not { } engine) return NotReady();
-            if (WrongCount(count) is { } wrong) return wrong;
+            if (CountOf(count) is not { } wanted) return WrongCount(count);
             Picture picture;
             try
             {
@@ -59,35 +63,34 @@ internal static class Api
             catch (InvalidDataException e)
             {
                 refusals.Add(1);
-                return Results.Problem(e.Message, statusCode: StatusCodes.Status400BadRequest);
+                return Refused(e.Message);
             }
             catch (BadHttpRequestException e)
             {
-                // The client sent too many bytes, sent them too slowly, or sent fewer than it announced.
                 refusals.Add(1);
-                return Results.Problem(e.Message, statusCode: e.StatusCode);
+                return Unread(e);
             }
             var clock = Stopwatch.StartNew();
-            var found = await engine.Catalogue.SearchAsync(engine.Embedder.Embed(picture), count ?? DefaultCount, Tag(tag));
+            var found = await engine.Catalogue.SearchAsync(engine.Embedder.Embed(picture), wanted, Tag(tag));
             // A search under a tag sees only a part of the catalogue: the product may be in the other part.
             return Answered(found, Tag(tag) is null ? engine.Judge.Of(found) : null, clock);
         }).RequireRateLimiting(UploadPolicy);
 
-        api.MapGet("/products/{id}/similar", async (string id, Startup startup, string? tag, int? count) =>
+        api.MapGet("/products/{id}/similar", async (string id, Startup startup, string? tag, string? count) =>
         {
             if (startup.Engine is not { } engine) return NotReady();
-            if (WrongCount(count) is { } wrong) return wrong;
+            if (CountOf(count) is not { } wanted) return WrongCount(count);
             if (engine.Catalogue.Find(id) is not { } item) return NoSuchProduct();
             var clock = Stopwatch.StartNew();
-            return Answered(await engine.Catalogue.LikeAsync(item, count ?? DefaultCount, Tag(tag)), answer: null, clock);
+            return Answered(await engine.Catalogue.LikeAsync(item, wanted, Tag(tag)), answer: null, clock);
         }).RequireRateLimiting(WorkPolicy);
 
         api.MapGet("/products/{id}/picture", (string id, Startup startup, HttpResponse response) =>
         {
             if (startup.Engine is not { } engine) return NotReady();
             if (engine.Catalogue.Find(id) is not { } item) return NoSuchProduct();
-            if (!File.Exists(engine.Catalogue.PictureOf(item))) return Results.Problem("The picture of this product is missing.",
-                statusCode: StatusCodes.Status404NotFound);
+            if (!File.Exists(engine.Catalogue.PictureOf(item))) return Refused("The picture of this product is missing.",
+                StatusCodes.Status404NotFound);
             response.Headers.CacheControl = "private, max-age=86400";
             return Results.File(engine.Catalogue.PictureOf(item), "image/jpeg");
         });
@@ -96,17 +99,31 @@ internal static class Api
         // have.
         api.MapGet("/examples/{number:int:min(0)}", (int number, Settings settings) =>
         {
-            if (number > Judge.LastExample) return Results.Problem($"The last example has the number {Judge.LastExample}.",
-                statusCode: StatusCodes.Status404NotFound);
+            if (number > Judge.LastExample) return Refused($"The last example has the number {Judge.LastExample}.",
+                StatusCodes.Status404NotFound);
             var product = Judge.ProductOf(settings, number);
             var picture = product.Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0xE8, (ulong)number)), ExampleSide);
             return Results.Bytes(Pictures.Jpeg(picture), "image/jpeg");
         }).RequireRateLimiting(WorkPolicy);
 
-        api.MapPost("/index", (IndexRequest request, FolderIndexing indexing) =>
-            string.IsNullOrWhiteSpace(request.Folder) ? Results.Problem("A folder is needed.", statusCode: StatusCodes.Status400BadRequest)
-            : indexing.Begin(request.Folder.Trim()) is { } refused ? Results.Problem(refused, statusCode: StatusCodes.Status400BadRequest)
-            : Results.Accepted());
+        api.MapPost("/index", async (HttpRequest request, FolderIndexing indexing, CancellationToken gone) =>
+        {
+            if (!request.HasJsonContentType()) return Refused(FolderAsJson, StatusCodes.Status415UnsupportedMediaType);
+            try
+            {
+                var folder = (await JsonSerializer.DeserializeAsync<IndexRequest>(request.Body, JsonSerializerOptions.Web, gone))?.Folder;
+                if (string.IsNullOrWhiteSpace(folder)) return Refused("A folder is needed.");
+                return indexing.Begin(folder.Trim()) is { } refused ? Refused(refused) : Results.Accepted();
+            }
+            catch (JsonException)
+            {
+                return Refused(FolderAsJson);
+            }
+            catch (BadHttpRequestException e)
+            {
+                return Unread(e);
+            }
+        });
         api.MapDelete("/index", (FolderIndexing indexing) =>
         {
             indexing.Stop();
@@ -124,12 +141,20 @@ internal static class Api
             $"api/products/{Uri.EscapeDataString(hit.Item.Id)}/picture"))], answer, milliseconds));
     }
 
-    private static IResult? WrongCount(int? count) => count is null or (>= 1 and <= MostResults) ? null
-        : Results.Problem($"count must be from 1 to {MostResults}, got {count}.", statusCode: StatusCodes.Status400BadRequest);
+    /// <summary>The number of results that a request asks for; null if it is not one.</summary>
+    private static int? CountOf(string? count) => count is null ? DefaultCount
+        : int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= MostResults ? number
+        : null;
 
-    private static IResult NotReady() =>
-        Results.Problem("The catalogue is not ready yet.", statusCode: StatusCodes.Status503ServiceUnavailable);
+    private static IResult WrongCount(string? count) => Refused($"count must be a whole number from 1 to {MostResults}, got '{count}'.");
 
-    private static IResult NoSuchProduct() =>
-        Results.Problem("There is no such product.", statusCode: StatusCodes.Status404NotFound);
+    /// <summary>The client sent too many bytes, sent them too slowly, or sent fewer than it announced.</summary>
+    private static IResult Unread(BadHttpRequestException error) => Refused(error.Message, error.StatusCode);
+
+    private static IResult Refused(string reason, int status = StatusCodes.Status400BadRequest) =>
+        Results.Problem(reason, statusCode: status);
+
+    private static IResult NotReady() => Refused("The catalogue is not ready yet.", StatusCodes.Status503ServiceUnavailable);
+
+    private static IResult NoSuchProduct() => Refused("There is no such product.", StatusCodes.Status404NotFound);
 }

@@ -3,9 +3,10 @@ using MetricLearning.Vision;
 
 namespace ProductSearch;
 
-/// <summary>Adds the pictures of a folder to the catalogue in the background. It adds one folder at a time.</summary>
+/// <summary>Adds the pictures of a folder to the catalogue in the background. It adds one folder at a time. At its end the program
+/// stops the addition and waits for it, because the addition uses the network.</summary>
 internal sealed class FolderIndexing(Settings settings, StatusBoard board, Startup startup, IHostApplicationLifetime program,
-    ILogger<FolderIndexing> log)
+    ILogger<FolderIndexing> log) : IAsyncDisposable
 {
     private const int AtOnce = 16;
     private static readonly HashSet<string> extensions = new([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"],
@@ -13,6 +14,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
 
     private readonly Lock gate = new();
     private CancellationTokenSource? running;
+    private Task addition = Task.CompletedTask;
 
     /// <summary>Starts to add a folder, and returns at once.</summary>
     /// <returns>The reason why it cannot start; null if it has started.</returns>
@@ -26,8 +28,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
             running = CancellationTokenSource.CreateLinkedTokenSource(program.ApplicationStopping);
             // The message about the last folder would look like one about this folder.
             board.Set(old => old with { Message = null });
+            addition = Task.Run(() => RunAsync(engine, path, running.Token));
         }
-        _ = Task.Run(() => RunAsync(engine, path, running.Token));
         return null;
     }
 
@@ -35,6 +37,13 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     public void Stop()
     {
         lock (gate) running?.Cancel();
+    }
+
+    /// <summary>Stops the running addition, and waits for its end.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Stop();
+        await addition;
     }
 
     /// <summary>Checks that a folder exists, and that it lies, after links are followed, in the folder whose subfolders the page may
@@ -63,7 +72,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         var how = "";
         try
         {
-            var files = Files(path);
+            var files = Files(path, cancellationToken);
             for (var first = 0; first < files.Length; first += AtOnce)
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -87,7 +96,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         {
             how = "Stopped. ";
         }
-#pragma warning disable CA1031 // Nobody awaits this task, so the page and the log must tell every error.
+#pragma warning disable CA1031 // Nobody sees an exception of this task, so the page and the log must tell every error.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -104,12 +113,17 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         }
     }
 
-    private static string[] Files(string path) =>
+    private static string[] Files(string path, CancellationToken cancellationToken) =>
     [
         .. Directory.EnumerateFiles(path, "*", new EnumerationOptions
         {
             RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Device,
-        }).Where(file => extensions.Contains(Path.GetExtension(file))).Order(StringComparer.Ordinal),
+        }).Where(file =>
+        {
+            // A large tree takes long to read.
+            cancellationToken.ThrowIfCancellationRequested();
+            return extensions.Contains(Path.GetExtension(file));
+        }).Order(StringComparer.Ordinal),
     ];
 
     /// <summary>The name of a picture: that of its file without the ending, or the whole one if nothing else is left.</summary>
@@ -121,7 +135,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     {
         try
         {
-            if (new FileInfo(file).Length > Uploads.MaxBytes) return null;
+            // A pipe has the length 0, and nobody may ever write to it.
+            if (new FileInfo(file).Length is 0 or > Uploads.MaxBytes) return null;
             var bytes = File.ReadAllBytes(file);
             var picture = Picture.Load(bytes, Uploads.MaxPixels);
             var folders = Path.GetDirectoryName(Path.GetRelativePath(Path.GetDirectoryName(root) ?? root, file))!;

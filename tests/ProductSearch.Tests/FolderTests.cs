@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
@@ -63,6 +64,36 @@ public sealed class FolderTests(RunningServer server) : IClassFixture<RunningSer
             Assert.Contains("any more", await RunningServer.Reason(refused), StringComparison.Ordinal);
         }
         root.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task TheEndOfTheProgram_WaitsForTheAddition_SoThatItCanUseTheNetwork()
+    {
+        var root = Directory.CreateTempSubdirectory("product-search");
+        StatusBoard board;
+        await using (var app = await RunningServer.StartAsync(root, products: 6))
+        {
+            var shelf = root.CreateSubdirectory("photos/shelf");
+            var picture = await server.Example(0);
+            for (var number = 0; number < 200; number++)
+                File.WriteAllBytes(Path.Combine(shelf.FullName, $"{number}.jpg"), [.. picture, (byte)number]);
+            board = app.Services.GetRequiredService<StatusBoard>();
+            Assert.Null(app.Services.GetRequiredService<FolderIndexing>().Begin("shelf"));
+            while (board.Current.Activity?.StartsWith("Adding", StringComparison.Ordinal) != true)
+                await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+        Assert.StartsWith("Stopped. ", board.Current.Message, StringComparison.Ordinal);
+        root.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task APipe_IsNotReadForever()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var shelf = Directory.CreateDirectory(Path.Combine(server.Photos, "pipes"));
+        using (var make = Process.Start("mkfifo", Path.Combine(shelf.FullName, "pipe.jpg")))
+            await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("0 pictures added, 1 could not be read.", (await AddAsync(shelf.Name)).Message);
     }
 
     /// <summary>Adds a folder, and returns the message at its end and the activities before.</summary>

@@ -85,9 +85,48 @@ public sealed class ServerTests(RunningServer server) : IClassFixture<RunningSer
             Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
             Assert.Contains("upload", await RunningServer.Reason(response), StringComparison.Ordinal);
         }
-        var count = await server.Search(await server.Example(3), "?count=0");
-        Assert.Equal(HttpStatusCode.BadRequest, count.StatusCode);
-        Assert.Contains("from 1 to 200, got 0", await RunningServer.Reason(count), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("201")]
+    [InlineData("-1")]
+    [InlineData("many")]
+    [InlineData("1.5")]
+    [InlineData("99999999999999999999")]
+    [InlineData("")]
+    public async Task ACountThatIsNone_IsRefusedWithAReason(string count)
+    {
+        foreach (var response in new[]
+        {
+            await server.Search(await server.Example(3), $"?count={count}"),
+            await server.Client.GetAsync(Address($"api/products/drawn-1-0000/similar?count={count}")),
+        })
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+            Assert.Contains($"from 1 to 200, got '{count}'", await RunningServer.Reason(response), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("", HttpStatusCode.BadRequest)]
+    [InlineData("folder", HttpStatusCode.BadRequest)]
+    [InlineData("{\"folder\":1}", HttpStatusCode.BadRequest)]
+    [InlineData("{\"folder\":", HttpStatusCode.BadRequest)]
+    [InlineData("[]", HttpStatusCode.BadRequest)]
+    [InlineData("{\"folder\":\"a\\ud800\"}", HttpStatusCode.BadRequest)]
+    [InlineData("{\"folder\":\"missing\"}", HttpStatusCode.BadRequest, "application/json; charset=no-such-charset", "There is no folder ")]
+    [InlineData("null", HttpStatusCode.BadRequest, "application/json", "A folder is needed.")]
+    [InlineData("folder=cups", HttpStatusCode.UnsupportedMediaType, "application/x-www-form-urlencoded")]
+    public async Task ABodyThatIsNoFolder_IsRefusedWithAReason(string body, HttpStatusCode status, string type = "application/json",
+        string reason = "Send the folder as JSON")
+    {
+        using var content = new StringContent(body);
+        content.Headers.Remove("Content-Type");
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+        var response = await server.Client.PostAsync(Address("api/index"), content);
+        Assert.Equal(status, response.StatusCode);
+        Assert.StartsWith(reason, await RunningServer.Reason(response), StringComparison.Ordinal);
     }
 
     [Fact]
