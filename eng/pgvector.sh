@@ -13,7 +13,7 @@ stop() {
   local pid
   pid=$(cat "$folder/pid")
   # Only our own server is ended: a number may meanwhile belong to another process.
-  if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$folder/server.mjs"; then kill "$pid"; fi
+  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$folder/server.mjs"; then kill "$pid"; fi
   rm -f "$folder/pid" "$folder/port"
 }
 
