@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
@@ -11,6 +12,10 @@ public sealed class PostgresStoreTests : StoreConformance
     public PostgresStoreTests() => store = new PostgresVectorStore(Servers.Connection()) { Schema = schema };
 
     protected override VectorStore Store => store;
+
+    protected override void Register(IServiceCollection services, Func<IServiceProvider, VectorStore>? create) =>
+        _ = create is null ? services.AddPostgresVectorStore(Servers.Connection())
+            : services.AddPostgresVectorStore(provider => (PostgresVectorStore)create(provider));
 
     protected override void Dispose(bool disposing)
     {

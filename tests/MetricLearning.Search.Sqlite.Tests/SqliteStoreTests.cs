@@ -1,3 +1,5 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
@@ -11,6 +13,10 @@ public sealed class SqliteStoreTests : StoreConformance
     public SqliteStoreTests() => store = new SqliteVectorStore(folder.File("gallery.db"));
 
     protected override VectorStore Store => store;
+
+    protected override void Register(IServiceCollection services, Func<IServiceProvider, VectorStore>? create) =>
+        _ = create is null ? services.AddSqliteVectorStore(store.Path)
+            : services.AddSqliteVectorStore(provider => (SqliteVectorStore)create(provider));
 
     protected override void Dispose(bool disposing)
     {
@@ -49,6 +55,55 @@ public sealed class SqliteStoreTests : StoreConformance
         await Assert.ThrowsAsync<VectorStoreException>(() => seen.GetAsync(2));
         await items.EnsureCollectionExistsAsync();
         Assert.Empty(await seen.GetAsync(_ => true, 100).ToListAsync());
+    }
+
+    /// <summary>A program that copies a new catalogue over the old one gets no answers that mix both, and no write is lost.</summary>
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task AFileThatIsReplacedOrDeletedWhileItIsOpen_IsNoLongerRead(bool replaced)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows does not let anybody delete an open file");
+        var items = await FilledAsync();
+        await items.SearchAsync(new float[] { 1, 2, 3, 4 }, 20, ByVector()).ToListAsync();
+        File.Move(store.Path, folder.File("aside.db"));
+        if (replaced)
+        {
+            using var other = new SqliteVectorStore(folder.File("other.db"));
+            var collection = other.GetCollection<int, Item>("items");
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(new Item { Id = 99, Vector = new float[] { 1, 2, 3, 4 } });
+        }
+        if (replaced) File.Move(folder.File("other.db"), store.Path);
+        // Connections that nobody uses are closed after a while, and others are opened later.
+        SqliteConnection.ClearAllPools();
+        Func<Task>[] calls =
+        [
+            () => items.UpsertAsync(Item.All[0]), () => items.DeleteAsync(1), () => items.GetAsync(1),
+            () => items.EnsureCollectionExistsAsync(),
+            async () => await items.SearchAsync(new float[] { 1, 2, 3, 4 }, 1, ByVector()).ToListAsync(),
+            async () => await store.ListCollectionNamesAsync().ToListAsync(),
+        ];
+        foreach (var call in calls)
+        {
+            var thrown = await Assert.ThrowsAsync<VectorStoreException>(call);
+            Assert.StartsWith($"{store.Path} was deleted or replaced", thrown.Message, StringComparison.Ordinal);
+        }
+        Assert.Equal(replaced, File.Exists(store.Path));
+        File.Move(folder.File("aside.db"), store.Path, overwrite: true);
+        Same(Item.All[0], await items.GetAsync(Item.All[0].Id), withVectors: false);
+    }
+
+    [Fact]
+    public async Task ANameWithWildcards_LeavesThePackedFilesOfOthersAlone()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such names");
+        using var gallery = new Gallery(2 * Gallery.BlockRows);
+        await gallery.CheckAsync(queries: 1);
+        var files = gallery.Files;
+        Assert.NotEmpty(files);
+        using var wild = new SqliteVectorStore(Path.Combine(Path.GetDirectoryName(gallery.Path)!, "*.db"));
+        await wild.GetCollection<int, Item>("records").EnsureCollectionExistsAsync();
+        await wild.EnsureCollectionDeletedAsync("records");
+        Assert.Equal(files, gallery.Files);
     }
 
     [Fact]

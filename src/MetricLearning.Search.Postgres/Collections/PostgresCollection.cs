@@ -163,8 +163,8 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         ArgumentNullException.ThrowIfNull(searchValue);
         options ??= new VectorSearchOptions<TRecord>();
         var query = await Model.QueryAsync(searchValue, Model.VectorOf(options), cancellationToken).ConfigureAwait(false);
-        foreach (var result in (await SearchBatchAsync([query], top, options, cancellationToken).ConfigureAwait(false))[0])
-            yield return result;
+        var found = await SearchAsync([query], nameof(searchValue), top, options, cancellationToken).ConfigureAwait(false);
+        foreach (var result in found[0]) yield return result;
     }
 
     /// <inheritdoc/>
@@ -173,15 +173,29 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queries);
+        return await SearchAsync(queries, nameof(queries), top, options ?? new VectorSearchOptions<TRecord>(), cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public override object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceKey is not null ? null : serviceType == typeof(VectorStoreCollectionMetadata) ? metadata
+            : serviceType.IsInstanceOfType(this) ? this : store.GetService(serviceType);
+    }
+
+    private async Task<VectorSearchResult<TRecord>[][]> SearchAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, string name, int top,
+        VectorSearchOptions<TRecord> options, CancellationToken cancellationToken)
+    {
         Guard.AtLeast(top, 1);
-        options ??= new VectorSearchOptions<TRecord>();
         var vector = Model.VectorOf(options);
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
         var reaches = distance.Reaches(options.ScoreThreshold);
         for (var i = 0; i < queries.Count; i++)
         {
-            ServerBounds.Check(columns.Shapes[vector], queries[i].Span, nameof(queries), $"query {i}");
-            Model.CheckLength(vector, queries[i].Span, nameof(queries), $"query {i}");
+            ServerBounds.Check(columns.Shapes[vector], queries[i].Span, name, $"query {i}");
+            Model.CheckLength(vector, queries[i].Span, name, $"query {i}");
         }
         if (queries.Count == 0) return [];
         var search = new VectorSearch<TKey, TRecord>(columns, table, vector);
@@ -192,14 +206,6 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         return Array.ConvertAll(found, list => list.Skip(options.Skip).Select(hit => (hit.Record, Score: distance.Show(hit.Score)))
             .Where(hit => reaches(hit.Score))
             .Select(hit => new VectorSearchResult<TRecord>(hit.Record, hit.Score)).ToArray());
-    }
-
-    /// <inheritdoc/>
-    public override object? GetService(Type serviceType, object? serviceKey = null)
-    {
-        ArgumentNullException.ThrowIfNull(serviceType);
-        return serviceKey is not null ? null : serviceType == typeof(VectorStoreCollectionMetadata) ? metadata
-            : serviceType.IsInstanceOfType(this) ? this : store.GetService(serviceType);
     }
 
     private async IAsyncEnumerable<TRecord> FindAsync(TKey[] keys, RecordRetrievalOptions? options,

@@ -58,10 +58,6 @@ internal sealed class PostgresServer
         }
     }
 
-    /// <summary>Opens a connection; the caller closes it.</summary>
-    public Task<NpgsqlConnection> OpenAsync(string operation, CancellationToken cancellationToken) =>
-        UseAsync(operation, async _ => await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false), cancellationToken);
-
     /// <summary>Turns an exception of the server into a <see cref="VectorStoreException"/>.</summary>
     /// <param name="operation">The name of the operation.</param>
     /// <param name="e">The exception.</param>
@@ -78,7 +74,7 @@ internal sealed class PostgresServer
 
     private static string Advice(NpgsqlException e) => (e as PostgresException)?.SqlState switch
     {
-        null => "Check that the server runs and can be reached. The write was done completely or not at all; repeat it.",
+        null => "Check that the server runs and can be reached, and repeat the call. A call that writes has written all or nothing.",
         PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
             "Check the name and the password in the connection string.",
         PostgresErrorCodes.InvalidCatalogName => "Create the database first.",

@@ -11,6 +11,7 @@ internal sealed class SqliteCollection<TKey, TRecord>(string name, RecordModel<T
 
     public override Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         stored.Ensure();
         return Task.CompletedTask;
     }
@@ -20,6 +21,7 @@ internal sealed class SqliteCollection<TKey, TRecord>(string name, RecordModel<T
 
     public override Task<GalleryCanaries?> GetCanariesAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         Existing().Dispose();
         return Task.FromResult(stored.Canaries());
     }

@@ -21,6 +21,8 @@ namespace MetricLearning.Search;
 /// <para>Processes: one process writes at a time, and others wait up to a minute for it. Any number of processes read meanwhile. Each call
 /// sees all changes that were made before it. The file must be on a local disk, because SQLite's locks do not work on most network
 /// drives.</para>
+/// <para>Dispose all stores of a file before you delete, move or replace it. If the file is deleted or replaced while a store has it open,
+/// every call throws. A file that is overwritten in place is not noticed.</para>
 /// <para>Read-only: if the program cannot write to the folder, the file is opened for reading alone, as a file that nobody changes. All
 /// stores that wrote to it must be closed, so that it has all records. Writing throws.</para>
 /// <para>A disposed store and its collections throw an <see cref="ObjectDisposedException"/>; other stores of the same file stay
@@ -68,8 +70,10 @@ public sealed class SqliteVectorStore : ExactVectorStore
     internal PackedFiles Files { get; }
 
     /// <inheritdoc/>
-    public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default) =>
-        AsyncNames.Of(Database.Use("list", opened =>
+    public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return AsyncNames.Of(Database.Use("list", opened =>
         {
             using var command = Database.Command(opened, "SELECT name FROM collections ORDER BY name");
             using var reader = command.ExecuteReader();
@@ -77,10 +81,12 @@ public sealed class SqliteVectorStore : ExactVectorStore
             while (reader.Read()) names.Add(reader.GetString(0));
             return names;
         }));
+    }
 
     /// <inheritdoc/>
     public override Task<bool> CollectionExistsAsync(string name, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         Checked(name);
         return Task.FromResult(Database.Use("exists", opened => CollectionEntry.Find(opened, name) is not null));
     }
@@ -88,6 +94,7 @@ public sealed class SqliteVectorStore : ExactVectorStore
     /// <inheritdoc/>
     public override Task EnsureCollectionDeletedAsync(string name, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         Checked(name);
         var deleted = Database.Use("delete", opened =>
         {

@@ -57,12 +57,12 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
     public override TRecord Shown(TKey key, TRecord values, bool withVectors) =>
         withVectors ? database.Try("get", () => Read(key, values, withVectors)!) : model.Copy(values);
 
-    public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
+    public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, string name, int k,
         RecordCondition<TRecord>? condition, CancellationToken cancellationToken)
     {
         var (shape, packed) = (model.Shapes[vector], collection.Packed[vector]);
         for (var i = 0; i < queries.Count; i++)
-            RowTable<TKey, TRecord>.CheckVector(shape, queries[i].Span, "searchValue", $"query {i}");
+            RowTable<TKey, TRecord>.CheckVector(shape, queries[i].Span, name, $"query {i}");
         return database.Try("search", () =>
         {
             while (true)

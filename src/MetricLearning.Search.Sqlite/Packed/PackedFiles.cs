@@ -67,11 +67,11 @@ internal sealed class PackedFiles(Database database)
             }
             return PackedEntry.Find(opened, rows.Collection, rows.Vector).File;
         });
-        DeleteOthers($"rows-{rows.Collection}-{rows.Vector}-*", PathOf(rows, now));
+        DeleteOthers($"rows-{rows.Collection}-{rows.Vector}-", PathOf(rows, now));
     }
 
     /// <summary>Deletes the files of a collection.</summary>
-    public void Delete(long collection) => DeleteOthers($"rows-{collection}-*", kept: null);
+    public void Delete(long collection) => DeleteOthers($"rows-{collection}-", kept: null);
 
     private static Center Begun(SqliteConnection opened, VectorRows rows, RowShape shape, long file)
     {
@@ -85,13 +85,13 @@ internal sealed class PackedFiles(Database database)
         return center;
     }
 
-    private void DeleteOthers(string pattern, string? kept)
+    private void DeleteOthers(string beginning, string? kept)
     {
-        var folder = Path.GetDirectoryName(database.Path)!;
-        foreach (var path in Directory.EnumerateFiles(folder, $"{Path.GetFileName(database.Path)}.{pattern}"))
+        // The name of the database may have characters that a search pattern reads as wildcards.
+        foreach (var path in Directory.EnumerateFiles(Path.GetDirectoryName(database.Path)!))
             try
             {
-                if (path != kept) File.Delete(path);
+                if (path != kept && path.StartsWith($"{database.Path}.{beginning}", StringComparison.Ordinal)) File.Delete(path);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

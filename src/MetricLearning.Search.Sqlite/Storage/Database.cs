@@ -25,6 +25,7 @@ internal sealed class Database
     private const long ApplicationId = 0x4D4C5331;
 
     private readonly string connection;
+    private readonly OpenedFile file;
     private bool isClosed;
 
     /// <param name="path">The file; it is created if it does not exist.</param>
@@ -33,32 +34,47 @@ internal sealed class Database
         Path = System.IO.Path.GetFullPath(path);
         connection = Connection(Path);
         if (CannotWrite()) connection = Connection(Unchanging(Path), SqliteOpenMode.ReadOnly);
-        Use("open", opened =>
+        file = Try("open", () =>
         {
-            if ((long)Scalar(opened, "PRAGMA application_id")! != ApplicationId
-                && (long)Scalar(opened, "SELECT count(*) FROM sqlite_master")! > 0)
-                throw new VectorStoreException($"{Path} is a database of another program; choose another path.");
-            var version = (long)Scalar(opened, "PRAGMA user_version")!;
-            if (version is > 0 and < FirstFormat)
-                throw new VectorStoreException($"{Path} has the format {version}, which was never published; index the "
-                    + "records again.");
-            if (version > Format)
-                throw new VectorStoreException($"{Path} has the format {version}, which is newer than this program's {Format}; use a "
-                    + "newer version of MetricLearning.Search.Sqlite.");
-            // A file that has everything is not written to: it can be opened and read on a full disk.
-            if (version == Format) return true;
+            var opened = Connected();
             try
             {
-                Upgrade(opened, version);
+                Check(opened);
+                return new OpenedFile(opened);
             }
-            catch (SqliteException e) when (version > 0 && e.SqliteErrorCode == ReadOnly)
+            catch
             {
-                throw new VectorStoreException($"{Path} has the format {version} of an earlier build, and this program cannot write to it. "
-                    + $"Open it once where the file and its folder are writable; this makes the format {Format} of it and keeps all "
-                    + "records.", e) { VectorStoreSystemName = SystemName, OperationName = "open" };
+                opened.Dispose();
+                throw;
             }
-            return true;
         });
+    }
+
+    /// <summary>Refuses a file that is not such a store, and makes what a new or an older one lacks.</summary>
+    private void Check(SqliteConnection opened)
+    {
+        if ((long)Scalar(opened, "PRAGMA application_id")! != ApplicationId
+            && (long)Scalar(opened, "SELECT count(*) FROM sqlite_master")! > 0)
+            throw new VectorStoreException($"{Path} is a database of another program; choose another path.");
+        var version = (long)Scalar(opened, "PRAGMA user_version")!;
+        if (version is > 0 and < FirstFormat)
+            throw new VectorStoreException($"{Path} has the format {version}, which was never published; index the "
+                + "records again.");
+        if (version > Format)
+            throw new VectorStoreException($"{Path} has the format {version}, which is newer than this program's {Format}; use a "
+                + "newer version of MetricLearning.Search.Sqlite.");
+        // A file that has everything is not written to: it can be opened and read on a full disk.
+        if (version == Format) return;
+        try
+        {
+            Upgrade(opened, version);
+        }
+        catch (SqliteException e) when (version > 0 && e.SqliteErrorCode == ReadOnly)
+        {
+            throw new VectorStoreException($"{Path} has the format {version} of an earlier build, and this program cannot write to it. "
+                + $"Open it once where the file and its folder are writable; this makes the format {Format} of it and keeps all "
+                + "records.", e) { VectorStoreSystemName = SystemName, OperationName = "open" };
+        }
     }
 
     private static string Connection(string source, SqliteOpenMode mode = SqliteOpenMode.ReadWriteCreate) =>
@@ -75,7 +91,7 @@ internal sealed class Database
         if (!File.Exists(Path) || new FileInfo(Path + "-wal") is { Exists: true, Length: > 0 }) return false;
         try
         {
-            using var opened = Open();
+            using var opened = Connected();
             Scalar(opened, "PRAGMA user_version");
             return false;
         }
@@ -96,9 +112,19 @@ internal sealed class Database
 
     /// <summary>Opens a connection.</summary>
     /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
+    /// <exception cref="VectorStoreException">The file was deleted or replaced.</exception>
     public SqliteConnection Open()
     {
         if (Volatile.Read(ref isClosed)) throw new ObjectDisposedException(Path, $"The store of {Path} is disposed.");
+        return !file.IsGone() ? Connected() : throw new VectorStoreException($"{Path} was deleted or replaced while this store had it "
+            + "open, so nothing can be read or written. Dispose the store, and open the file again.")
+        {
+            VectorStoreSystemName = SystemName,
+        };
+    }
+
+    private SqliteConnection Connected()
+    {
         var opened = new SqliteConnection(connection);
         try
         {
@@ -139,6 +165,7 @@ internal sealed class Database
     public void Close()
     {
         Volatile.Write(ref isClosed, true);
+        file.Dispose();
         using var pooled = new SqliteConnection(connection);
         SqliteConnection.ClearPool(pooled);
     }

@@ -119,10 +119,11 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         ArgumentNullException.ThrowIfNull(queries);
         options ??= new ExactSearchOptions<TRecord>();
         SearchQuery[] given = [.. queries.Select(query => Guard.NotNull(query, nameof(queries)))];
+        Guard.AtLeast(k, 1);
         var wanted = Math.Max(k, options.Reranking?.Top ?? 0);
-        if (k < 1 || wanted > MostCandidates)
-            throw new ArgumentOutOfRangeException(nameof(k), wanted, $"k and the number of re-ranked hits must be in "
-                + $"[1, {MostCandidates}], got {wanted}.");
+        if (wanted > MostCandidates)
+            throw new ArgumentOutOfRangeException(nameof(k), wanted, $"k and the number of re-ranked hits must be at most MostCandidates, "
+                + $"which is {MostCandidates}, got {wanted}.");
         if (options.Reranking is not null && Metric == SearchMetric.Dot)
             throw new ArgumentException("options must not re-rank dot products, because they are not distances.", nameof(options));
         if (stored is { } theirs && theirs != Metric)

@@ -160,7 +160,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         ArgumentNullException.ThrowIfNull(searchValue);
         options ??= new VectorSearchOptions<TRecord>();
         var query = await Model.QueryAsync(searchValue, Model.VectorOf(options), cancellationToken).ConfigureAwait(false);
-        foreach (var result in Search([query], top, options, cancellationToken)[0]) yield return result;
+        foreach (var result in Search([query], nameof(searchValue), top, options, cancellationToken)[0]) yield return result;
     }
 
     /// <inheritdoc/>
@@ -169,7 +169,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     {
         ArgumentNullException.ThrowIfNull(queries);
         return Task.FromResult<IReadOnlyList<IReadOnlyList<VectorSearchResult<TRecord>>>>(
-            Search(queries, top, options ?? new VectorSearchOptions<TRecord>(), cancellationToken));
+            Search(queries, nameof(queries), top, options ?? new VectorSearchOptions<TRecord>(), cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -180,7 +180,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
             : serviceType.IsInstanceOfType(this) ? this : null;
     }
 
-    private VectorSearchResult<TRecord>[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int top,
+    private VectorSearchResult<TRecord>[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, string name, int top,
         VectorSearchOptions<TRecord> options, CancellationToken cancellationToken)
     {
         Guard.AtLeast(top, 1);
@@ -188,9 +188,10 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
         var reaches = distance.Reaches(options.ScoreThreshold);
         var condition = options.Filter is { } filter ? RecordFilter.Compile(Model, filter) : null;
-        for (var i = 0; i < queries.Count; i++) Model.CheckLength(vector, queries[i].Span, "searchValue", $"query {i}");
+        for (var i = 0; i < queries.Count; i++) Model.CheckLength(vector, queries[i].Span, name, $"query {i}");
         using var view = Existing();
-        var found = view.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), condition, cancellationToken);
+        var count = (int)Math.Min(int.MaxValue, (long)top + options.Skip);
+        var found = view.Search(vector, queries, name, count, condition, cancellationToken);
         return Array.ConvertAll(found, rows => rows.Skip(options.Skip).Select(row => (Row: row, Score: distance.Show(row.Score)))
             .Where(hit => reaches(hit.Score))
             .Select(hit => new VectorSearchResult<TRecord>(view.Shown(hit.Row.Key, hit.Row.Record, withVectors), hit.Score)).ToArray());

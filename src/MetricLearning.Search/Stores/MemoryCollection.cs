@@ -11,6 +11,7 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
 
     public override Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         store.Ensure(Name, () => new RecordTable<TKey, TRecord>(Model, store.Threads));
         Table();
         return Task.CompletedTask;
@@ -21,6 +22,7 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
 
     public override Task<GalleryCanaries?> GetCanariesAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         Existing().Dispose();
         return Task.FromResult(store.Canaries);
     }

@@ -25,6 +25,7 @@ public sealed class MemoryVectorStore : ExactVectorStore
     /// <inheritdoc/>
     public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         RequireOpen();
         return AsyncNames.Of(collections.Keys.Order(KeyOrder<string>.Default));
     }
@@ -32,12 +33,14 @@ public sealed class MemoryVectorStore : ExactVectorStore
     /// <inheritdoc/>
     public override Task<bool> CollectionExistsAsync(string name, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         return Task.FromResult(collections.ContainsKey(Checked(name)));
     }
 
     /// <inheritdoc/>
     public override Task EnsureCollectionDeletedAsync(string name, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         collections.TryRemove(Checked(name), out _);
         return Task.CompletedTask;
     }

@@ -118,7 +118,10 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     public async Task<List<StoredRecord<TKey, TRecord>>> TakeApartAsync(IReadOnlyList<TRecord> records, CancellationToken cancellationToken)
     {
         foreach (var record in records)
+        {
             if (record is null) throw new ArgumentNullException(nameof(records), "A record is null.");
+            CheckEntries(record);
+        }
         var vectors = new ReadOnlyMemory<float>?[Vectors.Length][];
         for (var i = 0; i < Vectors.Length; i++)
             vectors[i] = await VectorsAsync(Vectors[i], records, cancellationToken).ConfigureAwait(false);
@@ -126,7 +129,6 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         for (var i = 0; i < records.Count; i++)
         {
             var key = KeyOf(records[i]);
-            CheckEntries(records[i], key);
             CheckTexts(records[i], key);
             byKey[key] = new StoredRecord<TKey, TRecord>(key, Copy(records[i]), [.. vectors.Select(list => list[i])]);
         }
@@ -205,17 +207,22 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         return ((Embedding<float>)embedding).Vector;
     }
 
-    /// <summary>Refuses a dictionary with entries that the definition does not name, or without a value that must not be null.</summary>
-    private void CheckEntries(TRecord record, TKey key)
+    /// <summary>Refuses a dictionary with entries that the definition does not name or that have another type, or without a value that must
+    /// not be null.</summary>
+    private void CheckEntries(TRecord record)
     {
         if (record is not Dictionary<string, object?> entries) return;
-        foreach (var name in entries.Keys)
-            if (Named(name) is null)
+        var key = entries.GetValueOrDefault(Key.ModelName);
+        foreach (var (name, value) in entries)
+            if (Named(name) is not { } property)
                 throw new ArgumentException($"'{name}' is not a property of the collection, got it in the record {Text(key)}. The "
                     + $"definition has {string.Join(", ", model.Properties.Select(property => $"'{property.ModelName}'"))}.",
                     nameof(record));
+            else if (value is not null && !(Nullable.GetUnderlyingType(property.Type) ?? property.Type).IsInstanceOfType(value))
+                throw new ArgumentException($"'{name}' must be {NameOf(property.Type)}, got {NameOf(value.GetType())} in the record "
+                    + $"{Text(key)}.", nameof(record));
         foreach (var property in model.Properties)
-            if (property.Type.IsValueType && Nullable.GetUnderlyingType(property.Type) is null
+            if (property != Key && property.Type.IsValueType && Nullable.GetUnderlyingType(property.Type) is null
                 && entries.GetValueOrDefault(property.ModelName) is null)
                 throw new ArgumentException($"'{property.ModelName}' must not be null, because its type is not nullable, got none in the "
                     + $"record {Text(key)}. Set it, or define it as nullable."

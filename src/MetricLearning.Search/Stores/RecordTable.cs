@@ -67,8 +67,8 @@ internal sealed class RecordTable<TKey, TRecord> : RecordView<TKey, TRecord> whe
         return copy;
     }
 
-    public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
+    public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, string name, int k,
         RecordCondition<TRecord>? condition, CancellationToken cancellationToken) => vectors[vector].Search(queries, k,
         new RowConditions<TKey, TRecord>(null, condition is null ? null : (_, values) => condition.Keeps(values)),
-        (key, values, score) => new FoundRow<TKey, TRecord>(key, values, score), "searchValue", cancellationToken);
+        (key, values, score) => new FoundRow<TKey, TRecord>(key, values, score), name, cancellationToken);
 }

@@ -22,10 +22,11 @@ internal abstract class RecordView<TKey, TRecord> : IDisposable where TKey : not
     /// <summary>Finds the nearest records to each query, with the scores of <see cref="RowShape.Score"/>.</summary>
     /// <param name="vector">The number of the vector property.</param>
     /// <param name="queries">The queries.</param>
+    /// <param name="name">The name of the argument that holds the queries.</param>
     /// <param name="k">The number of records for each query; fewer if there are fewer.</param>
     /// <param name="condition">The condition on records; null for all.</param>
     /// <param name="cancellationToken">Stops the search.</param>
-    public abstract FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
+    public abstract FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, string name, int k,
         RecordCondition<TRecord>? condition, CancellationToken cancellationToken);
 
     /// <summary>Ends the view.</summary>

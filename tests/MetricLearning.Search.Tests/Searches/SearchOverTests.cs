@@ -173,6 +173,9 @@ public sealed class SearchOverTests : IAsyncLifetime
     {
         var search = Over(rough);
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => search.SearchAsync(Thing.Queries[0], 0));
+        var none = await Assert.ThrowsAsync<ArgumentOutOfRangeException>("k",
+            () => search.SearchAsync(Thing.Queries[0], 0, new() { Reranking = new TopReranking() }));
+        Assert.Equal(0, none.ActualValue);
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => search.SearchAsync(Thing.Queries[0], 10_001));
         await Assert.ThrowsAsync<ArgumentException>(() => search.SearchAsync(new float[8], 1));
         await Assert.ThrowsAsync<ArgumentException>(() => search.SearchAsync(new float[] { float.NaN, 1 }, 1));

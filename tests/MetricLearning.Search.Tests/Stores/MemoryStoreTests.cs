@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
@@ -9,6 +10,10 @@ public sealed class MemoryStoreTests : StoreConformance
     private readonly MemoryVectorStore store = new() { Threads = 2 };
 
     protected override VectorStore Store => store;
+
+    protected override void Register(IServiceCollection services, Func<IServiceProvider, VectorStore>? create) =>
+        _ = create is null ? services.AddMemoryVectorStore()
+            : services.AddMemoryVectorStore(provider => (MemoryVectorStore)create(provider));
 
     [Fact]
     public async Task OtherTypesForACollection_AreRefused()

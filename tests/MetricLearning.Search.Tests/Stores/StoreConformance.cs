@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
@@ -183,6 +184,25 @@ public abstract class StoreConformance : IDisposable
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await Store.ListCollectionNamesAsync().ToListAsync());
     }
 
+    [Fact]
+    public async Task ACanceledCall_DoesNothing()
+    {
+        var (items, canceled) = (await FilledAsync(), new CancellationToken(canceled: true));
+        Func<Task>[] calls =
+        [
+            () => items.EnsureCollectionExistsAsync(canceled), () => items.EnsureCollectionDeletedAsync(canceled),
+            () => items.CollectionExistsAsync(canceled), () => items.GetAsync(1, null, canceled),
+            () => items.UpsertAsync(Item.All[0], canceled), () => items.DeleteAsync(1, canceled),
+            () => Store.CollectionExistsAsync("items", canceled), () => Store.EnsureCollectionDeletedAsync("items", canceled),
+            async () => await Store.ListCollectionNamesAsync(canceled).ToListAsync(),
+            async () => await items.GetAsync(_ => true, 1, null, canceled).ToListAsync(),
+            async () => await items.GetAsync([1], null, canceled).ToListAsync(),
+            async () => await items.SearchAsync(query, 1, ByVector(), canceled).ToListAsync(),
+        ];
+        foreach (var call in calls) await Assert.ThrowsAnyAsync<OperationCanceledException>(call);
+        Assert.Equal(20, (await items.GetAsync(_ => true, 100).ToListAsync()).Count);
+    }
+
     // Search
 
     [Fact]
@@ -252,7 +272,10 @@ public abstract class StoreConformance : IDisposable
     {
         var items = await FilledAsync();
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await items.SearchAsync(query, 0, ByVector()).ToListAsync());
-        await Assert.ThrowsAsync<ArgumentException>(async () => await items.SearchAsync(new float[3], 1, ByVector()).ToListAsync());
+        await Assert.ThrowsAsync<ArgumentException>("searchValue",
+            async () => await items.SearchAsync(new float[3], 1, ByVector()).ToListAsync());
+        await Assert.ThrowsAsync<ArgumentException>("queries",
+            () => ((IVectorBatchSearch<Item>)items).SearchBatchAsync([new float[3]], 1, ByVector()));
         await Assert.ThrowsAsync<NotSupportedException>(async () => await items.SearchAsync("text", 1, ByVector()).ToListAsync());
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await items.GetAsync(r => r.Id == 1, 0).ToListAsync());
         await Assert.ThrowsAnyAsync<ArgumentException>(() => items.UpsertAsync((IEnumerable<Item>)null!));
@@ -451,8 +474,16 @@ public abstract class StoreConformance : IDisposable
         await KeepsAsync(r => (string)r["Key"]! != "a", "b", "c");
         await Assert.ThrowsAsync<InvalidOperationException>(() => KeepsAsync(r => (string)r["None"]! == "x"));
         await Assert.ThrowsAsync<ArgumentException>(() => collection.UpsertAsync(new Dictionary<string, object?> { ["Name"] = "no key" }));
-        var wrong = new Dictionary<string, object?> { ["Key"] = "d", ["Size"] = "1" };
-        await Assert.ThrowsAsync<InvalidCastException>(() => collection.UpsertAsync(wrong));
+        foreach (var (name, value, types) in new (string, object, string)[]
+        {
+            ("Size", "1", "Int32?, got String"), ("Size", 1L, "Int32?, got Int64"), ("Name", 1, "String, got Int32"),
+            ("Tags", new List<string>(), "String[], got List<String>"), ("Vector", new double[2], "Single[], got Double[]"),
+        })
+        {
+            var wrong = new Dictionary<string, object?> { ["Key"] = "d", [name] = value };
+            var refused = await Assert.ThrowsAsync<ArgumentException>(() => collection.UpsertAsync(wrong));
+            Assert.Contains($"'{name}' must be {types} in the record d.", refused.Message, StringComparison.Ordinal);
+        }
         Assert.Null(await collection.GetAsync("d"));
 
         async Task KeepsAsync(System.Linq.Expressions.Expression<Func<Dictionary<string, object?>, bool>> filter, params string[] keys) =>
@@ -584,6 +615,39 @@ public abstract class StoreConformance : IDisposable
     }
 
     // Services
+
+    /// <summary>Registers a store of this kind, with the function that makes it; null for the usual one.</summary>
+    protected abstract void Register(IServiceCollection services, Func<IServiceProvider, VectorStore>? create);
+
+    [Fact]
+    public void ARegisteredStore_IsOne_AndTakesTheGeneratorThatIsRegistered()
+    {
+        var (services, generator) = (new ServiceCollection(), new ImageEmbedder((_, _) => Task.FromResult(query)));
+        services.AddSingleton<IEmbeddingGenerator>(generator);
+        Register(services, create: null);
+        var provider = new Provider(services);
+        using var made = (VectorStore)provider.GetService(typeof(VectorStore))!;
+        Assert.IsType(Store.GetType(), made);
+        Assert.Same(made, provider.GetService(Store.GetType()));
+        Assert.Same(generator, made.GetType().GetProperty(nameof(ExactVectorStore.EmbeddingGenerator))!.GetValue(made));
+        var own = new ServiceCollection();
+        Register(own, _ => Store);
+        Assert.Same(Store, new Provider(own).GetService(typeof(VectorStore)));
+    }
+
+    /// <summary>A container of singletons.</summary>
+    private sealed class Provider(IServiceCollection services) : IServiceProvider
+    {
+        private readonly Dictionary<Type, object> made = [];
+
+        public object? GetService(Type serviceType)
+        {
+            if (services.LastOrDefault(service => service.ServiceType == serviceType) is not { } found) return null;
+            if (!made.TryGetValue(serviceType, out var service))
+                made.Add(serviceType, service = found.ImplementationInstance ?? found.ImplementationFactory!(this));
+            return service;
+        }
+    }
 
     [Fact]
     public async Task Services_AreGiven()
