@@ -70,6 +70,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     {
         var (added, unreadable, known) = (0, 0, 0);
         var how = "";
+        var picture = new Picture { MaxPixels = Uploads.MaxPixels };
         try
         {
             var files = Files(path, cancellationToken);
@@ -78,16 +79,21 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
                 cancellationToken.ThrowIfCancellationRequested();
                 board.Show($"Adding {Path.GetFileName(path)}", (double)first / files.Length, canStop: true,
                     $"{first} of {files.Length} pictures");
-                var read = files.Skip(first).Take(AtOnce).AsParallel().AsOrdered()
-                    .Select(file => Read(path, file)).ToArray();
-                unreadable += read.Count(item => item is null);
-                var fresh = read.OfType<(Item Item, Picture Picture)>().DistinctBy(pair => pair.Item.Id)
-                    .Where(pair => engine.Catalogue.Find(pair.Item.Id) is null).ToArray();
-                known += read.Count(item => item is not null) - fresh.Length;
-                foreach (var (item, picture) in fresh) engine.Catalogue.Show(item, picture);
-                var vectors = engine.Embedder.Embed([.. fresh.Select(pair => pair.Picture)]);
-                await engine.Catalogue.AddAsync([.. fresh.Select((pair, i) => (pair.Item, (IReadOnlyList<float[]>)[vectors[i]]))]);
-                added += fresh.Length;
+                // One picture after the other, on this thread alone: the other threads answer searches, and a photo takes 100 MB.
+                var fresh = new Dictionary<string, (Item, IReadOnlyList<float[]>)>(StringComparer.Ordinal);
+                foreach (var file in files.Skip(first).Take(AtOnce))
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    if (Read(path, file, picture) is not { } item) unreadable++;
+                    else if (fresh.ContainsKey(item.Id) || engine.Catalogue.Find(item.Id) is not null) known++;
+                    else
+                    {
+                        engine.Catalogue.Show(item, picture);
+                        fresh.Add(item.Id, (item, [engine.Embedder.Embed(picture)]));
+                    }
+                }
+                await engine.Catalogue.AddAsync([.. fresh.Values]);
+                added += fresh.Count;
                 board.Set(old => old with { Count = engine.Catalogue.Count, Tags = engine.Catalogue.Tags });
             }
             if (added > 0) await engine.Judge.LearnAsync(board, canStop: true, cancellationToken);
@@ -131,17 +137,18 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         ? name : Path.GetFileName(file);
 
     /// <summary>Reads one picture as a product. Its name is the file's, and its tags are the names of the folders around it.</summary>
-    private static (Item Item, Picture Picture)? Read(string root, string file)
+    /// <returns>The product; null if the file is not a picture that can be read.</returns>
+    private static Item? Read(string root, string file, Picture picture)
     {
         try
         {
             // A pipe has the length 0, and nobody may ever write to it.
             if (new FileInfo(file).Length is 0 or > Uploads.MaxBytes) return null;
             var bytes = File.ReadAllBytes(file);
-            var picture = Picture.Load(bytes, Uploads.MaxPixels);
+            ImageDecoder.Decode(bytes, picture);
             var folders = Path.GetDirectoryName(Path.GetRelativePath(Path.GetDirectoryName(root) ?? root, file))!;
-            return (new Item(Catalogue.KeyOf(bytes), NameOf(file),
-                [.. folders.Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries)], Pictures: 1), picture);
+            return new Item(Catalogue.KeyOf(bytes), NameOf(file),
+                [.. folders.Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries)], Pictures: 1);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
