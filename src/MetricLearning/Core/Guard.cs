@@ -212,6 +212,17 @@ internal static class Guard
         [CallerMemberName] string member = "") where T : class =>
         value ?? throw new ArgumentNullException(Named(name, member));
 
+    /// <summary>Requires a list without null. Returns its items.</summary>
+    public static T[] Items<T>([NotNull] IEnumerable<T>? value, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") where T : class
+    {
+        T[] items = [.. NotNull(value, name, member)];
+        var place = Array.FindIndex(items, item => item is null);
+        return place < 0 ? items : throw new ArgumentException(
+            string.Create(CultureInfo.InvariantCulture, $"{Named(name, member)} must hold no null, got one at place {place}."),
+            Named(name, member));
+    }
+
     /// <summary>Requires an int64 vector of <paramref name="count"/> indices.</summary>
     public static Tensor Indices(Tensor value, long count, [CallerArgumentExpression(nameof(value))] string name = "")
     {

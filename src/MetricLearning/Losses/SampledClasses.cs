@@ -128,6 +128,14 @@ public sealed class SampledClasses : nn.Module
         drawn.Clear();
     }
 
+    /// <summary>Divides the gradients of the class vectors that were drawn since the last step.</summary>
+    internal void DivideGradients(double divisor)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var gradient in drawn.Select(part => part.Vectors.grad).OfType<Tensor>()) gradient.div_(S(divisor));
+    }
+
     /// <summary>Refuses to be saved while there are gradients that <see cref="Step"/> has not applied.</summary>
     /// <param name="name">The name of the module in the checkpoint.</param>
     internal void RequireStepped(string name)

@@ -22,7 +22,7 @@ namespace MetricLearning;
 /// candidates. <see cref="GradientCache"/> gives the exact gradient of the large batch for those. Batch normalization takes its statistics
 /// from each small batch. A <see cref="CrossBatchMemory"/> takes in the rows of each small batch once, so a later one is compared with the
 /// earlier ones as constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn more
-/// than once: call its <c>Step</c> together with the optimizer's step.</para>
+/// than once: call its <c>Step</c> together with the optimizer's step, and name it in <see cref="Sampled"/>.</para>
 /// <para>It cannot be combined with <see cref="GradientCache"/>, which propagates the gradient of its loss itself.</para>
 /// <para>Gradients are not part of a checkpoint. A checkpoint that holds this part is saved between the groups, where
 /// <see cref="Pending"/> is 0; elsewhere saving throws. Loading ends the group that has begun, and drops its gradients.</para>
@@ -37,15 +37,22 @@ public sealed class GradientAccumulation : ITrainingState
     /// <param name="parameters">The parameters that get the gradients, which are those of the optimizer.</param>
     /// <param name="batches">The number of small batches of one step, at least 1.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public GradientAccumulation(IEnumerable<Parameter> parameters, int batches)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
-        (this.parameters, Batches) = ([.. parameters], Guard.AtLeast(batches, 1));
+        this.parameters = Guard.Items(parameters);
+        Batches = Guard.AtLeast(batches, 1);
     }
 
     /// <summary>The number of small batches of one step.</summary>
     public int Batches { get; }
+
+    /// <summary>The sampled classes of the losses, whose gradients are not in the parameters: <see cref="Complete"/> scales their gradients
+    /// too. Default: none.</summary>
+    /// <exception cref="ArgumentNullException">The list is null.</exception>
+    /// <exception cref="ArgumentException">An item is null.</exception>
+    public IReadOnlyList<SampledClasses> Sampled { get; init => field = Guard.Items(value); } = [];
 
     /// <summary>The number of small batches that have been added since the last step.</summary>
     public int Pending { get; private set; }
@@ -82,6 +89,7 @@ public sealed class GradientAccumulation : ITrainingState
     {
         if (Pending == 0) return false;
         GradientScale.Divide(parameters, share);
+        foreach (var sampled in Sampled) sampled.DivideGradients(share);
         Pending = 0;
         return true;
     }
@@ -101,6 +109,7 @@ public sealed class GradientAccumulation : ITrainingState
     {
         CheckState(state);
         Gradients.Drop(parameters);
+        foreach (var sampled in Sampled) sampled.DiscardGradients();
         Pending = 0;
     }
 

@@ -28,14 +28,15 @@ public static class GradientClipping
     /// Default: false.</param>
     /// <returns>The norm before, summed in float64.</returns>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The maximum is not a positive number.</exception>
     /// <exception cref="InvalidOperationException">The norm is NaN or infinite; the message names the first parameter whose gradient is.
     /// No gradient has changed.</exception>
     public static double ByNorm(IEnumerable<Parameter> parameters, double maximum, bool allowNonFinite = false)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
+        var all = Guard.Items(parameters);
         Guard.Positive(maximum);
-        return Limit(parameters, allowNonFinite, (gradient, norm) =>
+        return Limit(all, allowNonFinite, (gradient, norm) =>
         {
             if (double.IsFinite(norm) && norm + Epsilon > maximum) gradient.mul_(S(maximum / (norm + Epsilon)));
         });
@@ -47,25 +48,27 @@ public static class GradientClipping
     /// <param name="allowNonFinite">Whether NaN entries stay as they are, instead of throwing an exception. Default: false.</param>
     /// <returns>The 2-norm of all gradients before, summed in float64.</returns>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The maximum is not a positive number.</exception>
+    /// <exception cref="NotSupportedException">A gradient is sparse; the message names its parameter. No gradient has changed.</exception>
     /// <exception cref="InvalidOperationException">The norm is NaN or infinite; the message names the first parameter whose gradient is.
     /// No gradient has changed.</exception>
     public static double ByValue(IEnumerable<Parameter> parameters, double maximum, bool allowNonFinite = false)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
+        var all = Guard.Items(parameters);
         Guard.Positive(maximum);
-        return Limit(parameters, allowNonFinite, (gradient, _) => gradient.clamp_(S(-maximum), S(maximum)));
+        Gradients.RequireDense(all, $"{nameof(GradientClipping)}.{nameof(ByValue)}");
+        return Limit(all, allowNonFinite, (gradient, _) => gradient.clamp_(S(-maximum), S(maximum)));
     }
 
     /// <summary>Changes each gradient, given the norm of all of them.</summary>
     /// <returns>That norm.</returns>
-    private static double Limit(IEnumerable<Parameter> parameters, bool allowNonFinite, Action<Tensor, double> change)
+    private static double Limit(Parameter[] parameters, bool allowNonFinite, Action<Tensor, double> change)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        Parameter[] all = [.. parameters];
-        Tensor?[] gradients = [.. all.Select(parameter => parameter.grad)];
-        var norm = Norm(all, gradients, allowNonFinite);
+        Tensor?[] gradients = [.. parameters.Select(parameter => parameter.grad)];
+        var norm = Norm(parameters, gradients, allowNonFinite);
         foreach (var gradient in gradients.OfType<Tensor>()) change(gradient, norm);
         return norm;
     }

@@ -23,13 +23,14 @@ public static class GradientScale
     /// <param name="parameters">The parameters.</param>
     /// <param name="divisor">The number, above 0.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The divisor is not a positive number.</exception>
     public static void Divide(IEnumerable<Parameter> parameters, double divisor)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
+        var all = Guard.Items(parameters);
         Guard.Positive(divisor);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var gradient in parameters.Select(parameter => parameter.grad).OfType<Tensor>()) gradient.div_(S(divisor));
+        foreach (var gradient in all.Select(parameter => parameter.grad).OfType<Tensor>()) gradient.div_(S(divisor));
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -7,6 +8,21 @@ namespace MetricLearning;
 /// weight decay still move a parameter whose gradient is zero.</summary>
 internal static class Gradients
 {
+    /// <summary>Refuses gradients that an operation cannot read.</summary>
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="user">What needs dense gradients, for the message.</param>
+    /// <exception cref="NotSupportedException">A gradient is sparse.</exception>
+    public static void RequireDense(IReadOnlyList<Parameter> parameters, string user)
+    {
+        for (var place = 0; place < parameters.Count; place++)
+        {
+            using var gradient = parameters[place].grad;
+            if (gradient is { is_sparse: true }) throw new NotSupportedException(string.Create(CultureInfo.InvariantCulture,
+                $"{user} needs dense gradients, but that of parameter {place}, {Guard.Shape(parameters[place])}, is sparse: make the ")
+                + "embedding with sparse: false.");
+        }
+    }
+
     public static void Drop(IEnumerable<Parameter> parameters)
     {
         foreach (var parameter in parameters)

@@ -7,6 +7,7 @@ namespace MetricLearning;
 /// <param name="Parameters">The parameters, in the model's order.</param>
 /// <remarks>Thread safety: immutable except for the parameters; any number of threads may read it at once.</remarks>
 /// <exception cref="ArgumentNullException">A value is null.</exception>
+/// <exception cref="ArgumentException">A parameter is null.</exception>
 public sealed record ParameterGroup(string Name, IReadOnlyList<Parameter> Parameters)
 {
     /// <summary>The common prefix of their names; empty for all other parameters.</summary>
@@ -15,7 +16,8 @@ public sealed record ParameterGroup(string Name, IReadOnlyList<Parameter> Parame
 
     /// <summary>The parameters, in the model's order.</summary>
     /// <exception cref="ArgumentNullException">The value is null.</exception>
-    public IReadOnlyList<Parameter> Parameters { get; init => field = Guard.NotNull(value); } = Guard.NotNull(Parameters);
+    /// <exception cref="ArgumentException">A parameter is null.</exception>
+    public IReadOnlyList<Parameter> Parameters { get; init => field = Guard.Items(value); } = Guard.Items(Parameters);
 
     /// <summary>The parameters of a model by the beginning of their names, each in one group. Parameters that no prefix names come last, in
     /// a group with an empty name; it is left out if it is empty.</summary>

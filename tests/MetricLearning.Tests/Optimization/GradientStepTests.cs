@@ -121,6 +121,62 @@ public class GradientStepTests
     }
 
     [Fact]
+    public void AGroupThatEndsEarly_ScalesTheSampledClasses()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        Assert.All(Trained(4).Zip(Trained(1)), pair => Assert.Equal(pair.Second, pair.First, 1e-12));
+
+        double[] Trained(int count)
+        {
+            random.manual_seed(5);
+            using var loss = new CosFaceLoss(LossTable.Classes, LossTable.Dimension, scale: 8)
+            {
+                Sampled = new SampledClasses(LossTable.Classes, momentum: 0, weightDecay: 0),
+            };
+            loss.to(ScalarType.Float64);
+            var accumulation = new GradientAccumulation([], count) { Sampled = [loss.Sampled!] };
+            accumulation.Backward(loss.call(x.detach().requires_grad_(), y));
+            accumulation.Complete();
+            loss.Sampled!.Step(0.5);
+            accumulation.Backward(loss.call(x.detach().requires_grad_(), y));
+            accumulation.LoadState(new GradientAccumulation([], count).SaveState());
+            loss.Sampled.RequireStepped("loss");        // loading has dropped the gradients
+            return loss.Weights.detach().reshape(-1).data<double>().ToArray();
+        }
+    }
+
+    [Fact]
+    public void ANullParameter_IsRefusedByName()
+    {
+        Parameter[] parameters = [null!];
+        Refused(() => GradientClipping.ByNorm(parameters, 1));
+        Refused(() => GradientClipping.ByValue(parameters, 1));
+        Refused(() => GradientScale.Divide(parameters, 1));
+        Refused(() => new GradientAccumulation(parameters, 1));
+        Assert.Throws<ArgumentException>("Parameters", () => new ParameterGroup("x", parameters));
+        Assert.Throws<ArgumentException>("Sampled", () => new GradientAccumulation([], 1) { Sampled = [null!] });
+        Assert.Throws<ArgumentNullException>("parameters", () => GradientClipping.ByNorm(null!, 1));
+
+        static void Refused(Action call) => Assert.Contains("parameters must hold no null, got one at place 0",
+            Assert.Throws<ArgumentException>("parameters", call).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ASparseGradient_IsClippedByNorm_AndRefusedWhereItCannotBe()
+    {
+        using var scope = NewDisposeScope();
+        using var embedding = nn.Embedding(5, 3, sparse: true);
+        var dense = With([3, 4])[0];
+        embedding.call(tensor(new long[] { 1, 1 })).sum().backward();
+        Parameter[] parameters = [dense, .. embedding.parameters()];
+        Assert.Contains("parameter 1, [5, 3], is sparse",
+            Assert.Throws<NotSupportedException>(() => GradientClipping.ByValue(parameters, 1)).Message, StringComparison.Ordinal);
+        Assert.Equal([3, 4], Gradients([dense]));
+        Assert.Equal(Math.Sqrt(25 + 12), GradientClipping.ByNorm(parameters, 100), 12);
+    }
+
+    [Fact]
     public void Accumulation_RefusesWhatHasNoGradient_OrIsNoScalar()
     {
         using var scope = NewDisposeScope();
