@@ -89,7 +89,7 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
     public void Schedule(string name, LearningRateSchedule schedule)
     {
         var state = saved.Schedules[name];
-        CheckState(name, () => schedule.CheckedFactor(state));
+        CheckState(name, () => schedule.CheckedFactor(state, nameof(schedule.State)));
         changes.Add(() => schedule.State = state);
     }
 
@@ -98,7 +98,7 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         var (state, there, digest, numbers) = saved.Samplers[name];
         var here = SavedSampler.IdentityOf(sampler, state.Epoch);
         if (here != there) throw Unfit($"'{name}' has {there} in it and {here} here");
-        CheckState(name, () => sampler.Checked(state));
+        CheckState(name, () => sampler.Checked(state, nameof(sampler.State)));
         CheckState(name, () => changes.Add(sampler.Restorer(numbers)));
         if (digest is not null && digest != sampler.DigestOf(state.Epoch, numbers))
             throw Unfit(string.Create(CultureInfo.InvariantCulture,

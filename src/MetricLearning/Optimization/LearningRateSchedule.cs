@@ -72,7 +72,7 @@ public abstract class LearningRateSchedule
         get => state;
         set
         {
-            var factor = CheckedFactor(value);
+            var factor = CheckedFactor(value, nameof(State));
             state = value;
             SetRates(factor);
         }
@@ -114,19 +114,19 @@ public abstract class LearningRateSchedule
 
     /// <summary>The factor of a state, which is checked.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The epoch begins after the iteration.</exception>
-    internal double CheckedFactor(ScheduleState value) => value.Iteration >= (value.EpochStart ?? 0) ? FactorOf(value)
-        : throw new ArgumentOutOfRangeException(nameof(value), value, "State must have EpochStart <= Iteration.");
+    internal double CheckedFactor(ScheduleState value, string name) => value.Iteration >= (value.EpochStart ?? 0) ? FactorOf(value)
+        : throw new ArgumentOutOfRangeException(name, value, "State must have EpochStart <= Iteration.");
 
     private double FactorOf(ScheduleState at)
     {
         var perEpoch = IterationsPerEpoch ?? int.MaxValue;
         var start = at.EpochStart ?? 0;
-        var part = (double)(at.Iteration - start) / perEpoch;
+        var epochs = at.Epoch + (double)(at.Iteration - start) / perEpoch;
         // If StartEpoch says when epochs begin, an epoch that is longer than expected does not count as the next.
-        if (at.EpochStart is not null) part = Math.Min(part, Math.BitDecrement(1.0));
+        if (at.EpochStart is not null) epochs = Math.Min(epochs, Math.BitDecrement(at.Epoch + 1.0));
         var position = Update == ScheduleUpdate.EachIteration
-            ? new TrainingPosition(at.Iteration, at.Epoch + part)
-            : new TrainingPosition(start + Math.Floor(part) * perEpoch, at.Epoch + Math.Floor(part));
+            ? new TrainingPosition(at.Iteration, epochs)
+            : new TrainingPosition(start + (Math.Floor(epochs) - at.Epoch) * perEpoch, Math.Floor(epochs));
         var factor = Factor(position) * (WarmUp?.FactorAt(position) ?? 1);
         return double.IsFinite(factor) ? factor : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
             $"{GetType().Name} gives the factor {factor} at iteration {at.Iteration}."));

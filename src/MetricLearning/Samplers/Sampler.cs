@@ -66,7 +66,7 @@ public abstract class Sampler : IEnumerable<long>
     public SamplerState State
     {
         get => state;
-        set => state = Checked(value);
+        set => state = Checked(value, nameof(State));
     }
 
     /// <summary>Draws all indices of an epoch, batch after batch. This is a pure function of <see cref="Seed"/> and
@@ -185,11 +185,11 @@ public abstract class Sampler : IEnumerable<long>
 
     /// <summary>Normalizes a state: the end of an epoch becomes the start of the next.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch.</exception>
-    internal SamplerState Checked(SamplerState value)
+    internal SamplerState Checked(SamplerState value, string name)
     {
         var count = value.Position == 0 ? 0 : CountIn(value.Epoch);
         if (value.Position > count)
-            throw new ArgumentOutOfRangeException(nameof(value), value.Position, string.Create(CultureInfo.InvariantCulture,
+            throw new ArgumentOutOfRangeException(name, value.Position, string.Create(CultureInfo.InvariantCulture,
                 $"State.Position must be in [0, {count}], the indices of epoch {value.Epoch}: is the state of another sampler or of other "
                     + $"data?"));
         return value.Position > 0 && value.Position == count ? new SamplerState(value.Epoch + 1, 0) : value;

@@ -112,20 +112,33 @@ public class LearningRateScheduleTests
         Assert.Equal(0.5, schedule.CurrentFactor);
     }
 
-    [Fact]
-    public void StartEpoch_MakesEpochsExact_WhateverTheirLength() => WithSgd(optimizer =>
+    [Theory, InlineData(0), InlineData(1), InlineData(39), InlineData(1000)]
+    public void StartEpoch_MakesEpochsExact_WhateverTheirLength(int first) => WithSgd(optimizer =>
     {
-        var schedule = new MultiStepSchedule(optimizer, [TrainingSpan.Epochs(1), TrainingSpan.Epochs(2)], 0.1, iterationsPerEpoch: 10);
-        int[] lengths = [13, 8, 5];
+        var schedule = new MultiStepSchedule(optimizer, [TrainingSpan.Epochs(first + 1), TrainingSpan.Epochs(first + 2)], 0.1,
+            iterationsPerEpoch: 10);
+        int[] lengths = [13, 14, 5];
         for (var epoch = 0; epoch < lengths.Length; epoch++)
         {
-            schedule.StartEpoch(epoch);
+            schedule.StartEpoch(first + epoch);
             for (var i = 0; i < lengths[epoch]; i++)
             {
                 Assert.Equal(epoch switch { 0 => 0.5, 1 => 0.05, _ => 0.005 }, schedule.LearningRate, 1e-15);
                 schedule.Step();
             }
         }
+    });
+
+    [Fact]
+    public void AnImpossibleState_IsRefusedByName_AndNothingChanges() => WithSgd(optimizer =>
+    {
+        var schedule = new MultiStepSchedule(optimizer, [TrainingSpan.Iterations(1)], 0.1);
+        schedule.Step();
+        Assert.Throws<ArgumentOutOfRangeException>("State", () => schedule.State = new ScheduleState(1, 0, 5));
+        Assert.Equal((new ScheduleState(1), 0.05), (schedule.State, schedule.LearningRate));
+        var sampler = new ShuffleSampler(4, 2);
+        Assert.Throws<ArgumentOutOfRangeException>("State", () => sampler.State = new SamplerState(0, 5));
+        Assert.Equal(default, sampler.State);
     });
 
     [Fact]
