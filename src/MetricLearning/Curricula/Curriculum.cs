@@ -21,6 +21,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class Curriculum : ITrainingState
 {
+    private const double Rounding = 1e-12;
     private readonly double start, length, threshold, stride;
     private readonly int window;
     private readonly List<Action<double>> followers = [];
@@ -98,7 +99,7 @@ public sealed class Curriculum : ITrainingState
             (sum, counted) = (sum + activeFraction, counted + 1);
             if (counted == window)
             {
-                if (sum / window < threshold) progress = Math.Min(1, progress + stride);
+                if (sum / window < threshold) progress = Advanced();
                 (sum, counted) = (0, 0);
             }
         }
@@ -138,8 +139,16 @@ public sealed class Curriculum : ITrainingState
     /// <summary>Calls an action with the progress now and after each change.</summary>
     internal void Follow(Action<double> follower)
     {
-        followers.Add(follower);
         follower(Progress);
+        followers.Add(follower);
+    }
+
+    /// <summary>The progress after one more stride. It is a multiple of the stride, so that rounding errors do not add up: ten strides of
+    /// 0.1 are 1.</summary>
+    private double Advanced()
+    {
+        var next = (Math.Round(progress / stride) + 1) * stride;
+        return next < 1 - Rounding ? next : 1;
     }
 
     private void Tell()

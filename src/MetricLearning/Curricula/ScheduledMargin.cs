@@ -18,14 +18,16 @@ public sealed class ScheduledMargin
     /// <param name="curriculum">The curriculum.</param>
     /// <param name="from">The margin at progress 0.</param>
     /// <param name="to">The margin at progress 1.</param>
-    /// <param name="set">Sets the margin of the loss; it is called at once.</param>
+    /// <param name="set">Sets the margin of the loss. It is called at once, first with <paramref name="to"/>, so that a margin that the
+    /// loss refuses is refused now and not in the middle of training.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A margin is not finite, or the loss refuses the first margin.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A margin is not finite, or the loss refuses one of them.</exception>
     public ScheduledMargin(Curriculum curriculum, double from, double to, Action<double> set)
     {
         ArgumentNullException.ThrowIfNull(curriculum);
         ArgumentNullException.ThrowIfNull(set);
         (this.curriculum, From, To) = (curriculum, Guard.Finite(from), Guard.Finite(to));
+        set(To);
         curriculum.Follow(progress => set(At(progress)));
     }
 

@@ -51,6 +51,32 @@ public class CurriculumTests
         }
     }
 
+    [Theory, InlineData(0.1), InlineData(0.05), InlineData(0.01), InlineData(0.07), InlineData(1.0 / 3), InlineData(1.0 / 49)]
+    public void StridesDoNotAddUpTheirRounding(double stride)
+    {
+        var curriculum = Curriculum.ByActiveFraction(stride: stride, window: 1);
+        for (var count = 1; count <= Math.Ceiling(1 / stride - 1e-9); count++)
+        {
+            curriculum.Step(0);
+            Assert.Equal(count * stride > 1 - 1e-12 ? 1 : count * stride, curriculum.Progress);
+            var resumed = Curriculum.ByActiveFraction(stride: stride, window: 1);
+            resumed.LoadState(curriculum.SaveState());
+            curriculum = resumed;
+        }
+        Assert.Equal(1, curriculum.Progress);
+    }
+
+    [Fact]
+    public void AMarginThatTheLossRefusesLater_IsRefusedAtOnce()
+    {
+        using var loss = new ArcFaceLoss(3, 4);
+        var curriculum = Curriculum.Over(TrainingSpan.Iterations(4));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ScheduledMargin(curriculum, 0.1, 4, value => loss.Margin = value));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ScheduledMargin(curriculum, 4, 0.1, value => loss.Margin = value));
+        curriculum.Step();      // the curriculum does not follow what it refused
+        Assert.Equal(0.1, loss.Margin);
+    }
+
     [Fact]
     public void AMargin_FollowsAtOnce_AfterEachStep_AndAfterRestoring()
     {
