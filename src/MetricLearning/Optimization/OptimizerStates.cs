@@ -9,8 +9,23 @@ namespace MetricLearning;
 internal static class OptimizerStates
 {
     /// <summary>The parameters with their states, in the order of the groups.</summary>
-    public static IReadOnlyList<(Parameter Parameter, TorchSharp.Modules.OptimizerState State)> Of(OptimizerHelper optimizer) =>
-        [.. optimizer.parameters().Zip(optimizer.state_dict().State)];
+    /// <exception cref="ObjectDisposedException">The optimizer or one of its parameters has been disposed.</exception>
+    public static IReadOnlyList<(Parameter Parameter, TorchSharp.Modules.OptimizerState State)> Of(OptimizerHelper optimizer)
+    {
+        Parameter[] parameters = [.. optimizer.parameters().Select(parameter => Guard.Owned(parameter, optimizer))];
+        var states = optimizer.state_dict().State;
+        // A disposed optimizer has no states, or states whose tensors are disposed.
+        ObjectDisposedException.ThrowIf(states.Count < parameters.Length || states.Any(IsDisposed), optimizer);
+        return [.. parameters.Zip(states)];
+    }
+
+    private static bool IsDisposed(TorchSharp.Modules.OptimizerState state) => state switch
+    {
+        SGD.State s => s.momentum_buffer is { IsInvalid: true },
+        Adam.State s => s.exp_avg.IsInvalid,
+        AdamW.State s => s.exp_avg.IsInvalid,
+        _ => Array.Exists(Tensors(state), slot => slot.Get() is { IsInvalid: true }),
+    };
 
     /// <summary>The tensors of a state. A tensor may be null: momentum before the first step, or a part that is switched off.</summary>
     /// <exception cref="NotSupportedException">The optimizer is of an unknown kind.</exception>

@@ -141,6 +141,72 @@ public class OptimizerStepsTests
         Assert.Contains("RMSProp", Assert.Throws<NotSupportedException>(other.SafeStep).Message, StringComparison.Ordinal);
     }
 
+    [Theory, InlineData("sgd momentum"), InlineData("adam"), InlineData("adamw")]
+    public void ASparseGradient_IsRefused_AndNothingChanges(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var embedding = nn.Embedding(5, 3, sparse: true);
+        var dense = new Parameter(ones(2));
+        using var optimizer = makers[name]([dense, embedding.weight!]);
+        (dense.sum() + embedding.call(tensor(new long[] { 1 })).sum()).backward();
+        Assert.Contains("[5, 3] is sparse", Assert.Throws<NotSupportedException>(optimizer.SafeStep).Message, StringComparison.Ordinal);
+        Assert.Equal([1, 1], dense.detach().data<float>().ToArray());
+        Assert.All(OptimizerStates.Of(optimizer).SelectMany(entry => OptimizerStates.Numbers(entry.State)),
+            number => Assert.Equal(0, number.Get()));
+    }
+
+    [Fact]
+    public void Sgd_TakesASparseGradient()
+    {
+        using var scope = NewDisposeScope();
+        using var embedding = nn.Embedding(5, 3, sparse: true);
+        using var before = embedding.weight!.detach().clone();
+        using var optimizer = makers["sgd"]([embedding.weight!]);
+        embedding.call(tensor(new long[] { 1, 1 })).sum().backward();
+        optimizer.SafeStep();
+        Assert.Equal([0, 0.6, 0, 0, 0],
+            (before - embedding.weight!).sum(dim: 1).data<float>().ToArray().Select(value => Math.Round(value, 6)));
+    }
+
+    [Fact]
+    public void AParameterThatIsThereTwice_IsRefused()
+    {
+        using var scope = NewDisposeScope();
+        var parameter = new Parameter(ones(2));
+        using var optimizer = optim.SGD([parameter, parameter], 0.1);
+        parameter.sum().backward();
+        Assert.Contains("holds the parameter [2] twice", Assert.Throws<InvalidOperationException>(optimizer.SafeStep).Message,
+            StringComparison.Ordinal);
+        Assert.Equal([1, 1], parameter.detach().data<float>().ToArray());
+    }
+
+    /// <summary>A checkpoint of a disposed optimizer would be one without its state.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void ADisposedOptimizer_OrParameter_IsRefused(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (parameter, other) = (new Parameter(ones(2)), new Parameter(ones(2)));
+        var optimizer = makers[name]([other, parameter]);
+        (parameter.sum() + other.sum()).backward();
+        optimizer.SafeStep();
+        var moved = other.detach().data<float>().ToArray();
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Add("optimizer", optimizer);
+        var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        parameter.Dispose();
+        Refused();
+        optimizer.Dispose();
+        Refused();
+
+        void Refused()
+        {
+            Assert.Throws<ObjectDisposedException>(optimizer.SafeStep);
+            Assert.Throws<ObjectDisposedException>(() => checkpoint.Save(path));
+            Assert.False(File.Exists(path));
+            Assert.Equal(moved, other.detach().data<float>().ToArray());
+        }
+    }
+
     private static void AssertClose(float[] expected, float[] actual, double tolerance) =>
         Assert.Equal(expected, actual, (a, b) => a.Equals(b) || Math.Abs(a - b) <= tolerance * (1 + Math.Abs(a)));
 
