@@ -20,7 +20,9 @@ namespace MetricLearning;
 /// using (new EvaluationMode(model))
 ///     report = Evaluate(model);                   // afterwards it has its own again
 /// </code>
-/// <para>It takes as much memory as the model's state; while it is used, twice as much.</para>
+/// <para>Averages of float16 and bfloat16 are kept in float32, because in the model's own type <c>(1 − d)·w</c> would be too small to
+/// change them. <see cref="Use"/> rounds them to that type.</para>
+/// <para>It takes as much memory as the model's state (twice as much for half precision); while it is used, that of one more copy.</para>
 /// <para>Thread safety: one thread at a time. While the average is used, no other thread trains the model.</para>
 /// </remarks>
 public sealed class ModelAverage : ITrainingState, IDisposable
@@ -43,7 +45,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         if (!(decay is >= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(decay), decay, "decay must be in [0, 1).");
         (this.model, Decay, WarmUpGamma) = (model, decay, Guard.Positive(warmUpGamma));
         WarmUpPower = warmUpPower is { } power ? Guard.Positive(power, nameof(warmUpPower)) : null;
-        averages = Copies(ModuleState.Of(model));
+        averages = Copies(ModuleState.Of(model), wide: true);
     }
 
     /// <summary>d, the decay.</summary>
@@ -145,11 +147,16 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         ["warmUpGamma"] = WarmUpGamma,
     };
 
-    private static Dictionary<string, Tensor> Copies(IReadOnlyDictionary<string, Tensor> state)
+    /// <summary>Copies a state.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="wide">Whether half precision becomes float32.</param>
+    private static Dictionary<string, Tensor> Copies(IReadOnlyDictionary<string, Tensor> state, bool wide)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        return state.ToDictionary(entry => entry.Key, entry => entry.Value.clone().DetachFromDisposeScope());
+        return state.ToDictionary(entry => entry.Key, entry => entry.Value.to(
+            wide && entry.Value.dtype is (ScalarType.Float16 or ScalarType.BFloat16) ? ScalarType.Float32 : entry.Value.dtype, copy: true)
+            .DetachFromDisposeScope());
     }
 
     /// <summary>Copies tensors into the model's state.</summary>
@@ -168,7 +175,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
 
         public Swap(ModelAverage owner)
         {
-            (this.owner, own) = (owner, Copies(ModuleState.Of(owner.model, owner.averages.Count)));
+            (this.owner, own) = (owner, Copies(ModuleState.Of(owner.model, owner.averages.Count), wide: false));
             owner.Fill(owner.averages);
         }
 

@@ -43,6 +43,25 @@ public class ModelAverageTests
         Assert.Equal(5, average.Updates);
     }
 
+    [Theory, InlineData(ScalarType.BFloat16), InlineData(ScalarType.Float16)]
+    public void HalfPrecision_IsAveragedInFloat32(ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.Linear(1, 1, hasBias: false, dtype: type);
+        using (no_grad()) model.weight!.fill_(1);
+        using var average = new ModelAverage(model, decay: 0.999);
+        using (no_grad()) model.weight!.fill_(2);
+        for (var step = 0; step < 100; step++) average.Update();
+        var expected = 2 - Math.Pow(0.999, 100);
+        Assert.Equal(expected, average.StateTensors["weight"].item<float>(), 1e-4);
+        using (average.Use())
+        {
+            Assert.Equal(type, model.weight!.dtype);
+            Assert.Equal(expected, State(model)[0], 0.01);
+        }
+        Assert.Equal(2, State(model)[0]);
+    }
+
     [Fact]
     public void WarmUp_IsTimms()
     {
