@@ -19,6 +19,7 @@ public sealed class LossBatch : IDisposable
     private Tensor? effectiveRank;
     private bool? isFinite;
     private LackingRows? lacking;
+    private bool isDisposed;
 
     /// <summary>Makes a batch whose rows are compared with each other.</summary>
     /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0.</param>
@@ -122,6 +123,7 @@ public sealed class LossBatch : IDisposable
     {
         get
         {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
             if (candidates is not null) return candidates;
             candidates = Given is not null ? Given.AsPairs()
                 : MeetsItself ? Pairs.FromLabels(Labels!)
@@ -137,6 +139,7 @@ public sealed class LossBatch : IDisposable
     public DistanceView Distances(Distance distance)
     {
         ArgumentNullException.ThrowIfNull(distance);
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         if (!views.TryGetValue(distance, out var view)) views[distance] = view = new(this, distance, Embeddings);
         return view;
     }
@@ -171,6 +174,7 @@ public sealed class LossBatch : IDisposable
     /// <summary>Frees the tensors that were computed from the batch, but not the given tensors.</summary>
     public void Dispose()
     {
+        isDisposed = true;
         foreach (var tensor in owned) tensor.Dispose();
         if (!ReferenceEquals(candidates, Given)) candidates?.Dispose();
     }

@@ -49,6 +49,21 @@ public class FailedCallTests
         Unchanged(loss, () => loss.call(x, y));
     }
 
+    public static TheoryData<string> Rows => LossTable.Names;
+
+    [Theory, MemberData(nameof(Rows))]
+    public void ADisposedBatch_IsRefused_AndLeavesNoTensor(string name)
+    {
+        using var loss = LossTable.Create(name);
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        var batch = new LossBatch(x, y);
+        batch.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => loss.forward(batch));
+        Assert.Throws<ObjectDisposedException>(() => batch.Candidates);
+        Assert.Throws<ObjectDisposedException>(() => batch.Distances(Distance.Euclidean));
+    }
+
     [Theory, MemberData(nameof(Losses))]
     public void ABatchThatDoesNotFit_NothingHasChanged(string name)
     {
