@@ -103,6 +103,14 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     public LossSumResult Compute(Tensor embeddings, Tensor labels, bool detailed = false) =>
         Compute(new ModelOutput(embeddings, embeddings, embeddings), labels, detailed);
 
+    /// <summary>Computes the sum of losses that all use one tensor as one outcome: the terms of all parts together.</summary>
+    internal LossOutcome Evaluate(Tensor embeddings, Tensor labels, LossBatches batches)
+    {
+        var outcomes = Evaluate(new ModelOutput(embeddings, embeddings, embeddings), labels, batches);
+        return new(WeightedSum(outcomes), [.. outcomes.SelectMany(outcome => outcome.Terms)],
+            Array.TrueForAll(outcomes, outcome => outcome.Batch is not null) ? batches.Of(embeddings, labels) : null, Distance.Euclidean);
+    }
+
     /// <summary>Computes each part, in order.</summary>
     private LossOutcome[] Evaluate(ModelOutput output, Tensor labels, LossBatches batches)
     {

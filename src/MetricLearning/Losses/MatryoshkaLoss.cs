@@ -12,7 +12,9 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
 {
-    private readonly nn.Module<Tensor, Tensor, Tensor> loss;
+    private readonly nn.Module loss;
+    private readonly Func<Tensor, Tensor, Tensor> compute;
+    private readonly Func<Tensor, Tensor, LossBatches, LossOutcome> evaluate;
     private readonly long[] widths;
     private readonly double[] weights;
 
@@ -25,9 +27,22 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
     /// <exception cref="ArgumentException">There is no width, a width is below 1 or given twice, or the weights are not one finite number
     /// for each width.</exception>
     public MatryoshkaLoss(nn.Module<Tensor, Tensor, Tensor> loss, IReadOnlyList<long> widths, IReadOnlyList<double>? weights = null)
+        : this(Guard.NotNull(loss), loss.call, (input, labels, batches) => LossOutcome.Of(loss, input, labels, batches), widths, weights)
+    { }
+
+    /// <summary>Wraps a sum of losses. All its parts get the prefix, whichever output they select.</summary>
+    /// <param name="losses">The sum, whose losses take every width d. This module takes ownership of it.</param>
+    /// <param name="widths">The widths d_i, as for a single loss.</param>
+    /// <param name="weights">The weights w_i, as for a single loss.</param>
+    /// <exception cref="ArgumentNullException">The sum or the widths are null.</exception>
+    /// <exception cref="ArgumentException">As for a single loss.</exception>
+    public MatryoshkaLoss(LossSum losses, IReadOnlyList<long> widths, IReadOnlyList<double>? weights = null)
+        : this(Guard.NotNull(losses), losses.call, losses.Evaluate, widths, weights) { }
+
+    private MatryoshkaLoss(nn.Module loss, Func<Tensor, Tensor, Tensor> compute, Func<Tensor, Tensor, LossBatches, LossOutcome> evaluate,
+        IReadOnlyList<long> widths, IReadOnlyList<double>? weights)
         : base(nameof(MatryoshkaLoss))
     {
-        ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(widths);
         if (widths.Count == 0 || widths.Distinct().Count() != widths.Count)
             throw new ArgumentException(
@@ -36,7 +51,8 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
         if (weights is not null && (weights.Count != widths.Count || !weights.All(double.IsFinite)))
             throw new ArgumentException(
                 $"weights must be {widths.Count} finite numbers, one per width, got [{string.Join(", ", weights)}].", nameof(weights));
-        (this.loss, this.widths, this.weights) = (loss, [.. widths], [.. weights ?? Enumerable.Repeat(1.0, widths.Count)]);
+        (this.loss, this.compute, this.evaluate) = (loss, compute, evaluate);
+        (this.widths, this.weights) = ([.. widths], [.. weights ?? Enumerable.Repeat(1.0, widths.Count)]);
         RegisterComponents();
     }
 
@@ -51,7 +67,7 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
     public override Tensor forward(Tensor embeddings, Tensor labels)
     {
         using var scope = NewDisposeScope();
-        var values = StateChanges.During(() => Prefixes(embeddings).Select(prefix => loss.call(prefix, labels)).ToArray());
+        var values = StateChanges.During(() => Prefixes(embeddings).Select(prefix => compute(prefix, labels)).ToArray());
         return WeightedSum(values).MoveToOuterDisposeScope();
     }
 
@@ -59,7 +75,7 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches)
     {
         var outcomes = StateChanges.During(
-            () => Prefixes(input).Select(prefix => LossOutcome.Of(loss, prefix, labels, batches)).ToArray());
+            () => Prefixes(input).Select(prefix => evaluate(prefix, labels, batches)).ToArray());
         return new(WeightedSum([.. outcomes.Select(outcome => outcome.Value)]), [.. outcomes.SelectMany(outcome => outcome.Terms)],
             Array.TrueForAll(outcomes, outcome => outcome.Batch is not null) ? batches.Of(input, labels) : null, Distance.Euclidean);
     }

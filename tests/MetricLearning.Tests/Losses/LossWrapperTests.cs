@@ -59,6 +59,28 @@ public class LossWrapperTests
     }
 
     [Fact]
+    public void Matryoshka_TakesASumOfLosses()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var parts = Parts();
+        using var loss = new MatryoshkaLoss(Parts(), [2, 6], [0.5, 2]);
+        var expected = 0.5 * parts.call(x.narrow(1, 0, 2), y) + 2 * parts.call(x, y);
+        Assert.Equal(expected.item<double>(), loss.call(x, y).item<double>(), 12);
+        Assert.Contains("loss.margins.beta", loss.state_dict().Keys);
+        using var sum = new LossSum().Add("prefixes", loss).Add("triplet", new TripletLoss(margin: 2));
+        var report = sum.Compute(x, y)["prefixes"];
+        Assert.Equal(expected.item<double>(), report.Value, 12);
+        Assert.Equal(2 * Terms("triplet") + 2 * Terms("margins"), report.Report!.Terms);
+        Assert.Throws<ArgumentNullException>("losses", () => new MatryoshkaLoss((LossSum)null!, [2]));
+
+        static LossSum Parts() => new LossSum().Add("triplet", new TripletLoss(margin: 2)).Add("margins",
+            new MarginLoss(beta: 1, nu: 0.1, learnedBetas: 1), weight: 0.3);
+
+        long Terms(string name) => parts.Compute(x, y)[name].Report!.Terms;
+    }
+
+    [Fact]
     public void Memory_IsALossAgainstTheLatestRows_WithoutTheOwn()
     {
         using var scope = NewDisposeScope();
