@@ -17,7 +17,8 @@ namespace MetricLearning;
 /// <para><b>Settings</b> come from your program. Parts whose state belongs to their settings (samplers, seeded miners, and parts such as
 /// <see cref="ModelAverage"/> and <see cref="Curriculum"/>) refuse the state of other settings, and the message names the setting. A
 /// schedule may be another: its rate depends only on the position, so a run can be made longer, and has the rates of the new
-/// schedule.</para>
+/// schedule. The settings of an optimizer (initial learning rate, momentum, betas, weight decay) are part of its state, as in PyTorch:
+/// loading brings back those of the file. Change them after loading.</para>
 /// <para>The file does not depend on the device. It is a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of
 /// the module added as "model" are named <c>model.layer1.weight</c> and so on. Loading executes nothing from the file.</para>
 /// <para>The random state is that of torch's CPU generator. TorchSharp gives no access to the generators of CUDA, so dropout that is drawn
@@ -106,14 +107,14 @@ public sealed class TrainingCheckpoint
     /// <param name="schedule">The schedule.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
-    public void Add(string name, LearningRateSchedule schedule) => Add(schedules, name, schedule);
+    public void Add(string name, LearningRateSchedule schedule) => Add(schedules, name, Guard.NotNull(schedule));
 
     /// <summary>Adds a sampler: its position.</summary>
     /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="sampler">The sampler.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
-    public void Add(string name, Sampler sampler) => Add(samplers, name, sampler);
+    public void Add(string name, Sampler sampler) => Add(samplers, name, Guard.NotNull(sampler));
 
     /// <summary>Adds a part with numbers of its own: <see cref="ModelAverage"/>, <see cref="EarlyStop"/>, <see cref="StagedFreeze"/>,
     /// <see cref="GradientAccumulation"/>, <see cref="Curriculum"/>, or one of yours.</summary>
@@ -122,7 +123,7 @@ public sealed class TrainingCheckpoint
     /// first, then these parts in the order in which they were added.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
-    public void Add(string name, ITrainingState part) => Add(states, name, part);
+    public void Add(string name, ITrainingState part) => Add(states, name, Guard.NotNull(part));
 
     /// <summary>Writes the current state of all parts, atomically. Missing folders are created.</summary>
     /// <param name="path">The file; it may exist.</param>
@@ -266,7 +267,6 @@ public sealed class TrainingCheckpoint
 
     private void Add<T>(Dictionary<string, T> parts, string name, T part)
     {
-        ArgumentNullException.ThrowIfNull(part);
         ArgumentException.ThrowIfNullOrEmpty(name);
         if (name.Contains('.', StringComparison.Ordinal))
             throw new ArgumentException($"name must have no dot, got '{name}'.", nameof(name));

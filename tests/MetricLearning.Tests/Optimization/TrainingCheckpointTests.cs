@@ -571,6 +571,28 @@ public sealed class TrainingCheckpointTests : IDisposable
         Assert.Equal(bits, run.Bits());
     }
 
+    /// <summary>As the pages say: the settings of an optimizer are those of the file, and may be changed after loading.</summary>
+    [Fact]
+    public void TheSettingsOfAnOptimizer_AreThoseOfTheFile_UntilTheyAreChanged()
+    {
+        using var module = nn.Linear(2, 2);
+        using var saved = optim.Adam(module.parameters(), 0.01, weight_decay: 0.5);
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Add("optimizer", saved);
+        checkpoint.Save(Last);
+
+        using var optimizer = optim.Adam(module.parameters(), 0.2);
+        var schedule = new MultiStepSchedule(optimizer, [TrainingSpan.Iterations(1)], 0.1);
+        var loaded = new TrainingCheckpoint();
+        loaded.Add("optimizer", optimizer);
+        loaded.Load(Last);
+        Assert.Equal(0.01, schedule.LearningRateAt(0));
+        Assert.Equal(0.5, ((Adam.Options)((Adam.ParamGroup)optimizer.ParamGroups.Single()).Options).weight_decay);
+        foreach (var group in optimizer.ParamGroups) group.InitialLearningRate = 0.3;
+        schedule.Step();
+        Assert.Equal(0.03, schedule.LearningRate, 1e-15);
+    }
+
     [Fact]
     public void Add_RefusesWhatCannotBeSaved()
     {
@@ -583,6 +605,11 @@ public sealed class TrainingCheckpointTests : IDisposable
         Assert.Contains("'model' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("model", module)).Message,
             StringComparison.Ordinal);
         Assert.Contains("no dot", Assert.Throws<ArgumentException>(() => checkpoint.Add("a.b", module)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>("module", () => checkpoint.Add("x", (nn.Module)null!));
+        Assert.Throws<ArgumentNullException>("optimizer", () => checkpoint.Add("x", (optim.Optimizer)null!));
+        Assert.Throws<ArgumentNullException>("schedule", () => checkpoint.Add("x", (LearningRateSchedule)null!));
+        Assert.Throws<ArgumentNullException>("sampler", () => checkpoint.Add("x", (Sampler)null!));
+        Assert.Throws<ArgumentNullException>("part", () => checkpoint.Add("x", (ITrainingState)null!));
         Assert.Contains("'rng' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("rng", module)).Message,
             StringComparison.Ordinal);
     }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -8,6 +9,7 @@ namespace MetricLearning.Tests;
 public sealed class TrainingStateSettingsTests : IDisposable
 {
     private readonly nn.Module<Tensor, Tensor> model = nn.Sequential(("body", nn.Linear(2, 2)), ("head", nn.Linear(2, 2)));
+    private readonly SampledClasses sampled = new(4);
     private readonly List<IDisposable> owned = [];
 
     /// <summary>A setting: a part that has it, the same part with another value, and the name in the message, or null if the state is
@@ -34,6 +36,8 @@ public sealed class TrainingStateSettingsTests : IDisposable
             ["EarlyStop.lowerIsBetter"] = (new EarlyStop(), new EarlyStop(lowerIsBetter: true), "lowerIsBetter = 0"),
             ["GradientAccumulation.batches"] =
                 (new GradientAccumulation([], 2), new GradientAccumulation([], 3), "batches = 2"),
+            ["GradientAccumulation.Sampled"] =
+                (new GradientAccumulation([], 2), new GradientAccumulation([], 2) { Sampled = [sampled] }, null),
             ["ModelAverage.decay"] = (Average(), Average(0.5), "decay = 0.9999"),
             ["ModelAverage.warmUpPower"] = (Average(), Average(power: 1), "warmUpPower = none"),
             ["ModelAverage.warmUpGamma"] = (Average(), Average(gamma: 2), "warmUpGamma = 1"),
@@ -45,15 +49,23 @@ public sealed class TrainingStateSettingsTests : IDisposable
                 new StagedFreeze(model, TrainingSpan.Epochs(1), ["body"], 4), "iterations = 3"),
             ["DistanceWeightedMiner.Seed"] =
                 (new DistanceWeightedMiner(4), new DistanceWeightedMiner(4) { Seed = 1 }, "the seed 0"),
+            ["DistanceWeightedMiner.Distance"] =
+                (new DistanceWeightedMiner(4), new DistanceWeightedMiner(4) { Distance = Distance.Euclidean.Normalized() }, null),
             ["DistanceWeightedMiner.dimension"] = (new DistanceWeightedMiner(4), new DistanceWeightedMiner(5), null),
             ["DistanceWeightedMiner.cutoff"] = (new DistanceWeightedMiner(4), new DistanceWeightedMiner(4, cutoff: 0.4), null),
             ["DistanceWeightedMiner.farthest"] = (new DistanceWeightedMiner(4), new DistanceWeightedMiner(4, farthest: 1), null),
             ["RandomTripletsMiner.Seed"] = (new RandomTripletsMiner(4), new RandomTripletsMiner(4) { Seed = 1 }, "the seed 0"),
+            ["RandomTripletsMiner.Distance"] =
+                (new RandomTripletsMiner(4), new RandomTripletsMiner(4) { Distance = Distance.Cosine }, null),
             ["RandomTripletsMiner.tripletsPerAnchor"] = (new RandomTripletsMiner(4), new RandomTripletsMiner(5), null),
             ["TripletMarginMiner.Seed"] = (new TripletMarginMiner(), new TripletMarginMiner { Seed = 1 }, "the seed 0"),
+            ["TripletMarginMiner.Cap"] = (new TripletMarginMiner(), new TripletMarginMiner { Cap = 5 }, null),
+            ["TripletMarginMiner.Distance"] = (new TripletMarginMiner(), new TripletMarginMiner { Distance = Distance.Cosine }, null),
             ["TripletMarginMiner.margin"] = (new TripletMarginMiner(), new TripletMarginMiner(0.3), null),
             ["TripletMarginMiner.kind"] = (new TripletMarginMiner(), new TripletMarginMiner(kind: Hardness.Hard), null),
             ["UniformHistogramMiner.Seed"] = (new UniformHistogramMiner(), new UniformHistogramMiner { Seed = 1 }, "the seed 0"),
+            ["UniformHistogramMiner.Distance"] =
+                (new UniformHistogramMiner(), new UniformHistogramMiner { Distance = Distance.Cosine }, null),
             ["UniformHistogramMiner.bins"] = (new UniformHistogramMiner(), new UniformHistogramMiner(9), null),
             ["UniformHistogramMiner.positivesPerBin"] = (new UniformHistogramMiner(), new UniformHistogramMiner(positivesPerBin: 9), null),
             ["UniformHistogramMiner.negativesPerBin"] = (new UniformHistogramMiner(), new UniformHistogramMiner(negativesPerBin: 9), null),
@@ -70,6 +82,7 @@ public sealed class TrainingStateSettingsTests : IDisposable
     public void Dispose()
     {
         owned.ForEach(part => part.Dispose());
+        sampled.Dispose();
         model.Dispose();
     }
 
@@ -99,8 +112,11 @@ public sealed class TrainingStateSettingsTests : IDisposable
         var settings = parts.SelectMany(part => part.GetConstructors().SelectMany(made => Names(part.Name, made))
             .Concat(part.GetMethods(BindingFlags.Static | BindingFlags.Public).Where(method => method.ReturnType == part)
                 .SelectMany(made => Names($"{part.Name}.{made.Name}", made)))
-            .Concat(part.IsAssignableTo(typeof(SeededMiner)) ? [$"{part.Name}.{nameof(SeededMiner.Seed)}"] : []));
+            .Concat(part.GetProperties().Where(IsInit).Select(property => $"{part.Name}.{property.Name}")));
         Assert.Empty(settings.Except(Settings().Keys));
+
+        static bool IsInit(PropertyInfo property) => property.SetMethod is { IsPublic: true } setter
+            && setter.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit));
 
         static IEnumerable<string> Names(string part, MethodBase made) => made.GetParameters()
             .Where(parameter => parameter.ParameterType != typeof(nn.Module) && parameter.ParameterType != typeof(IEnumerable<Parameter>))
