@@ -57,7 +57,10 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <inheritdoc cref="forward(LossBatch)"/>
     public Tensor call(LossBatch batch) => forward(batch);
 
-    /// <summary>Computes the values of the loss before they are reduced, for your own reduction or for logging.</summary>
+    /// <summary>Computes the values of the loss before they are reduced, for your own reduction.</summary>
+    /// <remarks>This is a step of training like <see cref="forward(Tensor, Tensor)"/>: running statistics are updated in training mode
+    /// while gradients are recorded, and a miner that draws at random counts the call. To look at a loss without changing it, call
+    /// <see cref="Report"/>.</remarks>
     /// <param name="embeddings">The embeddings [N, D].</param>
     /// <param name="labels">The labels [N], integers of any width.</param>
     /// <returns>The terms of the loss (attraction and repulsion, say), with gradient. The caller disposes their tensors. Terms without

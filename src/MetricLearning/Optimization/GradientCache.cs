@@ -10,6 +10,8 @@ namespace MetricLearning;
 /// it normalizes each chunk by itself and updates its statistics twice.</para>
 /// <para>Both passes over a chunk use the same random numbers (for dropout), seeded by one number per chunk from torch's generator.
 /// Afterwards torch's CPU generator continues as if only these seeds had been drawn.</para>
+/// <para>If <c>embed</c> throws in the second pass, for example because memory is short, or if a backward pass throws, some gradients have
+/// been added already: call <c>zero_grad()</c> before you try again. No tensor is left in any case.</para>
 /// <para>The gradient of the loss is propagated when the call returns. So its value cannot be given to
 /// <see cref="GradientAccumulation.Backward"/>, and the two cannot be combined.</para>
 /// <para>Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).</para>
