@@ -5,7 +5,8 @@ namespace MetricLearning;
 /// <summary><c>√max(‖x − y‖₂², 10⁻¹²)</c>; the gradient below 10⁻⁶ is 0.</summary>
 internal sealed class EuclideanClampedDistance : Distance
 {
-    private const double Least = 1e-12;
+    /// <summary>The least squared distance.</summary>
+    public const double Least = 1e-12;
 
     protected override Tensor MatrixCore(Tensor x, Tensor y) => Root(EuclideanSquared.Matrix(x, y));
 

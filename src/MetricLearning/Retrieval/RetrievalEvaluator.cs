@@ -8,8 +8,9 @@ namespace MetricLearning;
 /// <para>It is exact: a query's gallery is sorted by the distances that are computed in float64 from the given features, with ties by index
 /// (or by <see cref="Ties"/>). Products on the device are only a first sieve with a proven error bound; pairs that the bound leaves
 /// undecided are measured again in float64. So figures are bit for bit the same on every device, for every number of threads, and within
-/// any memory. A given matrix of distances is used as it is: its values define the order. For your own distance, the values of its float64
-/// matrix define the order.</para>
+/// any memory. A given matrix of distances is used as it is: its values define the order. For <see cref="Distance.Lp"/> and for your own
+/// distance, the values of its float64 matrix define the order, which is computed for a block of queries with the whole gallery. Your own
+/// distance should give a pair the same value in every block.</para>
 /// <para>Memory is bounded by <see cref="MemoryBudget"/>: no array of queries × gallery is ever made.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
 /// check their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>

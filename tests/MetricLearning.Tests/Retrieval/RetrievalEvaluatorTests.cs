@@ -12,11 +12,18 @@ public class RetrievalEvaluatorTests
 {
     private static readonly Distance[] builtIn = [Distance.Euclidean, Distance.EuclideanSquared, Distance.Cosine, Distance.Dot];
 
+    /// <summary>Basic distances between rows that are changed first, and a clamped one.</summary>
+    private static readonly Distance[] derived = [Distance.EuclideanClamped, Distance.SignalToNoise, Distance.Euclidean.Normalized(),
+        Distance.EuclideanSquared.Normalized(1), Distance.Dot.Normalized(), Distance.Cosine.Normalized(3),
+        Distance.SignalToNoise.Normalized().Normalized(4)];
+
     private static readonly bool[] both = [false, true];
 
     public static TheoryData<string> Distances => [.. builtIn.Select(d => d.ToString()!)];
 
-    private static Distance Named(string name) => builtIn.Single(d => d.ToString() == name);
+    public static TheoryData<string> Derived => [.. derived.Select(d => d.ToString()!)];
+
+    private static Distance Named(string name) => builtIn.Concat(derived).Single(d => d.ToString() == name);
 
     [Theory]
     [MemberData(nameof(Distances))]
@@ -56,7 +63,42 @@ public class RetrievalEvaluatorTests
         }, iter: 150, threads: 1);
 
     [Theory]
+    [MemberData(nameof(Derived))]
+    public void Evaluate_OfADerivedDistance_AgreesWithItsPairs(string distance)
+    {
+        var c = Random(new SeededRandom(12), 15, 120, 17);
+        using var scope = NewDisposeScope();
+        using var query = c.QuerySet(ScalarType.Float64);
+        using var gallery = c.GallerySet(ScalarType.Float64);
+        foreach (var list in new RetrievalEvaluator { Distance = Named(distance), Tiles = new TilePlan(2, 7) }.Rank(query, gallery))
+        {
+            var exact = Named(distance).Pairwise(query.Features.narrow(0, list.Query, 1).expand(gallery.Count, -1), gallery.Features)
+                .data<double>().ToArray();
+            Assert.Equal(Enumerable.Range(0, exact.Length).Where(row => c.Kept(list.Query, row)).OrderBy(row => exact[row]), list.Indices);
+            for (var i = 0; i < list.Indices.Count; i++)
+                Assert.Equal(exact[list.Indices[i]], list.Distances[i], 1e-12 * (1 + Math.Abs(exact[list.Indices[i]])));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Derived))]
+    public void Evaluate_OfOneQuery_IsThatAmongOthers(string distance) => RetrievalCase.Tied.Sample(c =>
+    {
+        var evaluator = new RetrievalEvaluator { Distance = Named(distance) };
+        var together = c.Evaluate(evaluator);
+        for (var q = 0; q < c.Query.Length; q++)
+        {
+            var alone = (c with
+            {
+                Query = [c.Query[q]], QueryIdentities = [c.QueryIdentities[q]], QueryCameras = [c.QueryCameras[q]],
+            }).Evaluate(evaluator);
+            Assert.Equal(together.PerQuery[q].AveragePrecision, alone.PerQuery[0].AveragePrecision);
+        }
+    }, iter: 40, threads: 1);
+
+    [Theory]
     [MemberData(nameof(Distances))]
+    [MemberData(nameof(Derived))]
     public void Evaluate_IsTheSameToTheBit_HoweverItIsDone(string distance) =>
         Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Extreme), Gen.Int[1, 13],
             Gen.Int[1, 40], Gen.Enum<TiePolicy>())

@@ -53,7 +53,8 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
         }
     }
 
-    /// <summary>Scores of features by a distance: by tiles with a bound if the distance is built in, otherwise by float64 rows.</summary>
+    /// <summary>Scores of features by a distance: by tiles with a bound if the distance has a <see cref="BasicForm"/>, otherwise by
+    /// float64 rows.</summary>
     public static ScoreSource ScoresOf(Distance distance, Tensor query, Tensor gallery, ScoreSieve sieve = ScoreSieve.Automatic) =>
         FeatureScores.Knows(distance) ? new FeatureScores(distance, query, gallery, sieve) : RowScores.Of(distance, query, gallery);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -7,7 +8,7 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>Keys: the squared Euclidean distance, minus the cosine, or minus the dot product, each computed from float64 sums in a fixed
 /// order. Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>; terms that are the same for all rows of the gallery are left
-/// out.</para>
+/// out. All other built-in distances but <see cref="Distance.Lp"/> are one of these between changed rows (<see cref="BasicForm"/>).</para>
 /// <para>The bound. The error of a dot product of n terms, added in any order and with or without fused operations, is at most
 /// <c>γₙ Σ|xᵢ yᵢ| ≤ γₙ ‖x‖ ‖y‖</c>, <c>γₙ = n u / (1 − n u)</c>, u the unit roundoff (Higham, <i>Accuracy and Stability of Numerical
 /// Algorithms</i>, 2002, section 3.1), plus n times the smallest normal number if products underflow. The roundings of the
@@ -29,6 +30,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private readonly Tensor? offset, factor;            // [G] in float64: added to a tile's columns, or multiplied with them
     private readonly int width;
     private readonly double largestGalleryNorm;
+    private readonly long held;
+    private readonly double[]? signals;         // [Q]: a key is the squared distance divided by it
     private readonly bool roundsInputs, fixedPoint, chooses;
     private FixedPointSieve? sieve;
     private Tensor? block, tile;
@@ -40,11 +43,12 @@ internal sealed unsafe class FeatureScores : ScoreSource
     /// <param name="sieve">How tiles are made for counting.</param>
     public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures, ScoreSieve sieve = ScoreSieve.Automatic)
     {
-        this.distance = distance;
-        var wide = queryFeatures.dtype == ScalarType.Float64;
+        var form = BasicForm.Of(distance)!;
+        this.distance = form.Basic;
+        var wide = form.ChangesRows || queryFeatures.dtype == ScalarType.Float64;
         var type = wide ? ScalarType.Float64 : ScalarType.Float32;
-        queries = queryFeatures.to(type).contiguous();
-        gallery = ReferenceEquals(queryFeatures, galleryFeatures) ? queries : galleryFeatures.to(type).contiguous();
+        queries = Rows(queryFeatures);
+        gallery = ReferenceEquals(queryFeatures, galleryFeatures) ? queries : Rows(galleryFeatures);
         width = (int)queries.size(1);
         queryRows = new FeatureRows(queries.cpu(), "query");
         galleryRows = ReferenceEquals(queries, gallery) ? queryRows : new FeatureRows(gallery.cpu(), "gallery");
@@ -57,15 +61,30 @@ internal sealed unsafe class FeatureScores : ScoreSource
             || (!fixedPoint && (wide || width * Unit(ScalarType.Float32) > 0.1));
         CountingType = needsFloat64 ? ScalarType.Float64 : ScalarType.Float32;
         roundsInputs = Device.type == TorchSharp.DeviceType.CUDA && backends.cuda.matmul.allow_tf32;
-        if (distance is EuclideanDistance or EuclideanSquaredDistance) offset = Column(norm => norm * norm);
-        if (distance is CosineDistance) factor = Column(norm => 1 / Math.Max(norm, ZeroNorm));
+        if (IsEuclidean(this.distance)) offset = Column(norm => norm * norm);
+        if (this.distance is CosineDistance) factor = Column(norm => 1 / Math.Max(norm, ZeroNorm));
+        if (form.DividesBySignal) signals = Signals();
+        held = Held(queryFeatures, queries) + (ReferenceEquals(queries, gallery) ? 0 : Held(galleryFeatures, gallery));
+
+        Tensor Rows(Tensor features) => form.ChangesRows ? form.Rows(features).to(features.device) : features.to(type).contiguous();
+
+        // Norms, and copies of features that are not used as they are.
+        long Held(Tensor given, Tensor used)
+        {
+            var size = used.numel() * used.element_size();
+            var isCopy = form.ChangesRows || given.dtype != type || !given.is_contiguous();
+            return (isCopy ? size : 0) + (used.device_type == TorchSharp.DeviceType.CPU ? 0 : size) + used.size(0) * 16;
+        }
 
         Tensor Column(Func<double, double> of) => tensor(Array.ConvertAll(galleryRows.Norms, n => of(n))).to(Device);
     }
 
     /// <summary>Whether a distance is one of those that this class knows.</summary>
-    public static bool Knows(Distance distance) =>
-        distance is EuclideanDistance or EuclideanSquaredDistance or CosineDistance or DotDistance;
+    public static bool Knows(Distance distance) => BasicForm.Of(distance) is not null;
+
+    /// <summary>Whether keys are squared Euclidean distances.</summary>
+    public static bool IsEuclidean(Distance distance) =>
+        distance is EuclideanDistance or EuclideanSquaredDistance or EuclideanClampedDistance;
 
     /// <summary>The distance that the keys stand for.</summary>
     public Distance Measures => distance;
@@ -77,23 +96,9 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     public override Device Device => queries.device;
 
-    public override bool IsSymmetric => ReferenceEquals(queries, gallery);
+    public override bool IsSymmetric => ReferenceEquals(queries, gallery) && signals is null;
 
-    /// <summary>Bytes of the norms, and of copies of features that are not float32 (or float64) on the CPU already.</summary>
-    public static long Held(Tensor queryFeatures, Tensor galleryFeatures)
-    {
-        return Of(queryFeatures) + Of(galleryFeatures);
-
-        static long Of(Tensor x)
-        {
-            var size = x.numel() * (x.dtype == ScalarType.Float64 ? 8 : 4);
-            var converted = x.dtype is ScalarType.Float32 or ScalarType.Float64 && x.is_contiguous() ? 0 : size;
-            return converted + (x.device_type == TorchSharp.DeviceType.CPU ? 0 : size) + x.size(0) * 16;
-        }
-    }
-
-    public override long HeldBytes =>
-        Held(queries, gallery) + (fixedPoint ? FixedPointSieve.HeldBytes(queryRows.Count, galleryRows.Count) : 0);
+    public override long HeldBytes => held + (fixedPoint ? FixedPointSieve.HeldBytes(queryRows.Count, galleryRows.Count) : 0);
 
     public override long TileBytes(int queries, int rows, ScalarType type)
     {
@@ -137,24 +142,25 @@ internal sealed unsafe class FeatureScores : ScoreSource
         CosineDistance => -queryRows.Dot(query, galleryRows, row)
             / (Math.Max(queryRows.Norms[query], ZeroNorm) * Math.Max(galleryRows.Norms[row], ZeroNorm)),
         DotDistance => -queryRows.Dot(query, galleryRows, row),
-        _ => queryRows.SquaredDistance(query, galleryRows, row),
+        EuclideanClampedDistance => Math.Max(EuclideanClampedDistance.Least, queryRows.SquaredDistance(query, galleryRows, row)),
+        _ => queryRows.SquaredDistance(query, galleryRows, row) / Signal(query),
     };
 
     public override (double Low, double High) Interval(int query, double key, ScalarType type)
     {
         var error = Error(query, type);
         var x = queryRows.Norms[query];
-        var middle = Sieves(type) ? key + Sieve.Shift(query)
-            : distance switch { CosineDistance => key * Math.Max(x, ZeroNorm), DotDistance => key, _ => key - x * x };
+        var middle = Sieves(type) ? key * Signal(query) + Sieve.Shift(query)
+            : distance switch { CosineDistance => key * Math.Max(x, ZeroNorm), DotDistance => key, _ => key * Signal(query) - x * x };
         return (middle - error, middle + error);
     }
 
     public override KeyOfScore KeyOf(int query, ScalarType type)
     {
         var error = 1.05 * Error(query, type);      // 5 %: the roundings of the addition and the division
-        if (Sieves(type)) return new KeyOfScore(-Sieve.Shift(query), 1, error);
+        if (Sieves(type)) return new KeyOfScore(-Sieve.Shift(query), Signal(query), error / Signal(query));
         var x = queryRows.Norms[query];
-        var scale = distance is CosineDistance ? Math.Max(x, ZeroNorm) : 1;
+        var scale = distance is CosineDistance ? Math.Max(x, ZeroNorm) : Signal(query);
         return new KeyOfScore(distance is CosineDistance or DotDistance ? 0 : x * x, scale, error / scale);
     }
 
@@ -162,14 +168,32 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     public override double Distance(double key) => distance switch
     {
-        EuclideanDistance => Math.Sqrt(key),
+        EuclideanDistance or EuclideanClampedDistance => Math.Sqrt(key),
         CosineDistance => Math.Max(0, 1 + key),
         _ => key,
     };
 
+    /// <summary>What the squared distances of a query are divided by.</summary>
+    private double Signal(int query) => signals is null ? 1 : signals[query];
+
+    /// <summary>The squared lengths of the queries; 1 for a zero row.</summary>
+    private double[] Signals()
+    {
+        var lengths = new double[queryRows.Count];
+        for (var row = 0; row < lengths.Length; row++)
+        {
+            lengths[row] = queryRows.Dot(row, queryRows, row) is > 0 and var signal ? signal : 1;
+            var farthest = queryRows.Norms[row] + largestGalleryNorm;
+            if (!double.IsFinite(farthest * farthest / lengths[row])) throw new ArgumentException(string.Create(
+                CultureInfo.InvariantCulture, $"query features must vary more: distances from row {row} would be infinite."), "query");
+        }
+        return lengths;
+    }
+
     private double Error(int query, ScalarType type)
     {
-        if (Sieves(type)) return Sieve.Error(query);
+        var clamped = distance is EuclideanClampedDistance ? EuclideanClampedDistance.Least : 0;        // what a key may be raised by
+        if (Sieves(type)) return Sieve.Error(query) + clamped;
         var (x, y, n) = (queryRows.Norms[query], largestGalleryNorm, width);
         var (u, smallest) = (Unit(type), Math.ScaleB(1, type == ScalarType.Float32 ? -126 : -1022));
         var relative = Gamma(n, u);
@@ -179,7 +203,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
         {
             CosineDistance => (relative + 3 * u + exact) * x + n * smallest * (4 + x) / ZeroNorm,
             DotDistance => (relative + exact) * x * y + n * smallest * (4 + x + y),
-            _ => 2 * relative * x * y + 2 * u * (y * y + x * y) + exact * (x + y) * (x + y) + n * smallest * (8 + 2 * x + 2 * y),
+            _ => 2 * relative * x * y + 2 * u * (y * y + x * y) + exact * (x + y) * (x + y) + n * smallest * (8 + 2 * x + 2 * y) + clamped,
         };
     }
 

@@ -36,7 +36,7 @@ internal sealed unsafe class FixedPointSieve
     public FixedPointSieve(Distance distance, FeatureRows queries, FeatureRows gallery, Func<double, double> factor, double[] center)
     {
         Array.Resize(ref center, FixedPoint.Padded(center.Length));
-        squared = distance is EuclideanDistance or EuclideanSquaredDistance;
+        squared = FeatureScores.IsEuclidean(distance);
         (weight, width) = (squared ? 2 : 1, center.Length);
         this.queries = new FixedPointRows(queries, factor, center, squared);
         this.gallery = ReferenceEquals(queries, gallery) ? this.queries : new FixedPointRows(gallery, factor, center, squared);
