@@ -71,7 +71,6 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         var stored = new StoredNumbers(Kind, ElementSize, Descriptor[0] == '>');
         return stored.Type is null ? throw Invalid(IsText ? $"it holds text ({Descriptor}), not numbers"
             : Kind == 'c' ? $"it holds complex numbers ({Descriptor}); save their real and imaginary parts"
-            : Kind is 'M' or 'm' ? $"it holds dates or times ({Descriptor}), not numbers"
             : $"it is of type {Descriptor}, which TorchSharp does not have") : stored;
     }
 
@@ -92,6 +91,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
     private static int SizeOf(string descriptor)
     {
         if (descriptor is ['|', 'O', ..]) throw Invalid("it holds Python objects, which are never executed here; save it as numbers");
+        if (descriptor is [_, 'M' or 'm', ..]) throw Invalid($"it holds dates or times ({descriptor}), not numbers");
         if (descriptor.Length < 3 || !"<>|=".Contains(descriptor[0], StringComparison.Ordinal)
             || !int.TryParse(descriptor.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out var size)
             || size is < 1 or > 1 << 24)

@@ -12,7 +12,8 @@ namespace MetricLearning;
 /// has one set; its identities and cameras are in the columns <c>pid</c> and <c>cam</c> of the <c>.csv</c> file next to it, or in their own
 /// files. Its embedding space is in the file <c>x.npy.space.json</c> next to it, if there is one.</para>
 /// <para>Features are [N, D], or [N, D, 1, 1]. Integer features become float32 if float32 can represent all of them. Identities and cameras
-/// are whole numbers of any type, or texts, none of them empty. If all texts of a set are whole numbers, they are numbers: <c>0007</c> is
+/// are whole numbers of any type, or texts, none of them empty. Floating-point ones must be so small that their type has
+/// every whole number up to them, such as 2²⁴ for float32. If all texts of a set are whole numbers, they are numbers: <c>0007</c> is
 /// 7. Otherwise they are names, which become 1, 2, … in the order of their first occurrence; only <c>-1</c>, the identity of junk, stays
 /// −1. The same name has the same number in all files that one reader reads, so read the files of queries and gallery with one reader. It
 /// refuses names in one set and numbers in another. <see cref="FeaturePart.IdentityNames"/> has the names.</para>
@@ -166,6 +167,10 @@ public sealed class FeatureReader
         var whole = read.to(ScalarType.Int64);
         if (read.is_floating_point() && !whole.to(read.dtype).Equals(read))
             throw new InvalidDataException($"{called} holds numbers that are not whole");
+        if (read.is_floating_point() && read.numel() > 0 && read.abs().max().to(ScalarType.Float64).item<double>() is var largest
+            && largest >= 1 / finfo(read.dtype).eps * 2) throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"{called} holds {read.dtype} numbers up to {largest:R}. This type does not have every whole number of that size, so "
+                + $"different entries may have become equal; save them as integers or as texts"));
         return numbers.Of([.. whole.contiguous().data<long>()]);
     }
 

@@ -253,6 +253,24 @@ public sealed class FeatureReaderTests : IDisposable
         Assert.Contains("the list next to it cannot be read, so the images have no names", Assert.Single(own.Notes));
     }
 
+    /// <summary>Rounding may have made different identities equal.</summary>
+    [Theory]
+    [InlineData(ScalarType.Float16, 2047, 2048), InlineData(ScalarType.Float32, 16777215, 16777216)]
+    [InlineData(ScalarType.Float64, 9007199254740991, 9007199254740992)]
+    public void FloatingPointIdentities_AreRefused_WhereTheirTypeLacksWholeNumbers(ScalarType type, long most, long tooMany)
+    {
+        using var scope = NewDisposeScope();
+        NumPyArchive.Write(At("x.npz"), [new("feat", ones(2, 2)), new("pid", tensor(new[] { most, -most }).to(type))]);
+        using (var read = FeatureFile.Read(At("x.npz"))) Assert.Equal([most, -most], read[0].Set.Identities);
+        NumPyArchive.Write(At("x.npz"), [new("feat", ones(2, 2)), new("pid", tensor(new[] { 1, -tooMany }).to(type))]);
+        Fails<InvalidDataException>($"{At("x.npz")}: 'pid' holds {type} numbers up to {tooMany}. This type does not have every whole "
+            + "number of that size, so different entries may have become equal; save them as integers or as texts",
+            () => FeatureFile.Read(At("x.npz")));
+        NumPyArchive.Write(At("x.npz"), [new("feat", ones(2, 2)), new("pid", tensor(new[] { 1, -tooMany }))]);
+        using var integers = FeatureFile.Read(At("x.npz"));
+        Assert.Equal([1L, -tooMany], integers[0].Set.Identities);
+    }
+
     /// <summary>Arrays of types that are never read: Python objects, records, and dates.</summary>
     [Theory]
     [InlineData("'|O'", "()", 8), InlineData("[('a', '<i4')]", "(2,)", 8), InlineData("'<M8[ns]'", "(2,)", 16)]
@@ -270,6 +288,14 @@ public sealed class FeatureReaderTests : IDisposable
         }
         using var read = FeatureFile.Read(At("x.npz"));
         Assert.Equal(["meta"], read.Unread);
+        // If it is needed, the error says what it is.
+        Assert.Contains(type switch
+        {
+            "'|O'" => "meta: Not a NumPy array that can be read: it holds Python objects",
+            "'<M8[ns]'" => "meta: Not a NumPy array that can be read: it holds dates or times (<M8[ns]), not numbers",
+            _ => "meta: Not a NumPy array that can be read: it holds records of several fields",
+        }, Assert.Throws<InvalidDataException>(() => new FeatureReader { Names = new("feat", "meta") }.Read(At("x.npz"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
