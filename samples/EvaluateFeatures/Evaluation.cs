@@ -9,6 +9,7 @@ internal static class Evaluation
     public static int Execute(EvaluationSettings settings, CancellationToken cancellationToken)
     {
         Outputs.Check(settings.Json, settings.Csv, settings.Html);
+        Outputs.CheckApart([("--json", settings.Json), ("--csv", settings.Csv), ("--html", settings.Html)], settings.Inputs);
         var reader = new FeatureReader { Names = settings.Names };
         var (name, otherName) = NamesOf(settings);
         using var run = Run.Of(settings, name, reader, settings.File, cancellationToken);

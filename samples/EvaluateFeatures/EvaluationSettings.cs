@@ -31,6 +31,10 @@ internal sealed record EvaluationSettings
     public FileInfo? Csv { get; init; }
     public FileInfo? Html { get; init; }
 
+    /// <summary>The files that are read; null for those that are not given.</summary>
+    public IEnumerable<string?> Inputs =>
+        [File, Compare, MultiQueryPictures, .. new[] { Query, Gallery }.SelectMany(set => new[] { set?.Features, set?.Ids, set?.Cameras })];
+
     /// <summary>The folder that the names of the images are relative to; null if no images are shown.</summary>
     public DirectoryInfo? Images { get; init; }
 }

@@ -14,6 +14,22 @@ internal static class Outputs
         }
     }
 
+    /// <summary>Checks that each output is a file of its own, and none of the inputs.</summary>
+    /// <param name="outputs">Options and the files that they name; null for options that are not given.</param>
+    /// <param name="inputs">Files that are read; null for those that are not given.</param>
+    /// <exception cref="UserErrorException">An output would overwrite an input or another output.</exception>
+    public static void CheckApart(IReadOnlyList<(string Option, FileInfo? File)> outputs, IEnumerable<string?> inputs)
+    {
+        var taken = inputs.OfType<string>().DistinctBy(Real).ToDictionary(Real, _ => "a file that is read");
+        foreach (var (option, file) in outputs)
+            if (file is not null && !file.FullName.StartsWith("/dev/", StringComparison.Ordinal)
+                && !taken.TryAdd(Real(file.FullName), $"the file of {option}"))
+                throw new UserErrorException($"{option} {file.FullName} would overwrite {taken[Real(file.FullName)]}; name another file.");
+
+        static string Real(string path) =>
+            File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+    }
+
     /// <summary>Checks that files can be written into a folder, which may be missing.</summary>
     /// <exception cref="UserErrorException">They cannot.</exception>
     public static void Check(DirectoryInfo folder) => Check(folder.FullName, folder.FullName);

@@ -482,6 +482,18 @@ public sealed class EvaluateFeaturesTests : IDisposable
         var (whole, _, fault) = Run(InFolder("both.npz"), option, InFolder("new/folder/out"));
         Assert.True(whole == 0, fault);
         Assert.True(File.Exists(InFolder("new/folder/out")));
+        // Features, or another result, are never overwritten.
+        var before = File.ReadAllBytes(InFolder("both.npz"));
+        var (code1, _, read) = Run(InFolder("both.npz"), option, InFolder("new/../both.npz"));
+        Assert.Equal(1, code1);
+        Assert.Contains($"{option} {InFolder("both.npz")} would overwrite a file that is read; name another file.", read,
+            StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(InFolder("both.npz")));
+        var other = option == "--json" ? "--csv" : "--json";
+        var (code2, _, twice) = Run(InFolder("both.npz"), option, InFolder("x"), other, InFolder("x"));
+        Assert.Equal(1, code2);
+        Assert.Contains($"{InFolder("x")} would overwrite the file of --", twice, StringComparison.Ordinal);
+        Assert.False(File.Exists(InFolder("x")));
     }
 
     private static Dictionary<string, Tensor> Arrays()
