@@ -9,6 +9,7 @@ if (args.Length is 0 or > 2)
     return 2;
 }
 var distance = Distance.Cosine;
+var reader = new FeatureReader();       // one for all files, so that a person's name has the same number in all of them
 var models = args.Select((path, i) => Evaluate(path, args.Length == 1 ? Path.GetFileNameWithoutExtension(path) : $"model {i + 1}"))
     .ToList();
 
@@ -33,7 +34,7 @@ return 0;
 
 Model Evaluate(string path, string name)
 {
-    using var parts = FeatureFile.Read(path);
+    using var parts = reader.Read(path);
     try
     {
         return Of(path, name, parts);
