@@ -1,3 +1,5 @@
+using CsCheck;
+
 namespace MetricLearning.Tests;
 
 public class StatisticsTests
@@ -104,6 +106,19 @@ public class StatisticsTests
         Assert.Contains("got 400 and 2", Assert.Throws<ArgumentException>(
             () => bootstrap.OverIdentitiesAndRuns([alike, [1, 2]], people)).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void BenjaminiHochberg_DividesByTheRank() => Gen.Double[0, 1].Array[0, 12].Sample(p =>
+    {
+        var expected = p.Select(own => p.Where(other => other >= own)
+            .Min(other => Math.Min(1, p.Length * other / p.Count(v => v <= other))));
+        Assert.Equal(expected, MultipleComparisons.BenjaminiHochberg(p), (a, b) => Math.Abs(a - b) < 1e-12);
+        foreach (var (holm, rate) in MultipleComparisons.Holm(p).Zip(MultipleComparisons.BenjaminiHochberg(p)))
+            Assert.True(rate <= holm + 1e-12);
+        var withNaN = MultipleComparisons.BenjaminiHochberg([.. p, double.NaN]);
+        Assert.Equal(MultipleComparisons.BenjaminiHochberg(p), withNaN.Take(p.Length));
+        Assert.True(double.IsNaN(withNaN[^1]));
+    }, iter: 100, threads: 1);
 
     [Fact]
     public void Holm_MultipliesAndKeepsTheOrder()
