@@ -205,6 +205,7 @@ public sealed class ReIdDataset
     /// <inheritdoc cref="ImageList.FromFolders" path="/exception"/>
     public static ReIdDataset Folders(string root, double trainShare = 0.5, ulong seed = 0)
     {
+        ArgumentException.ThrowIfNullOrEmpty(root);
         Guard.Between(trainShare, 0, 1);
         var all = ImageList.FromFolders(root);
         if (all.ClassCount < 2) throw new InvalidOperationException(

@@ -23,8 +23,11 @@ public sealed class SimSiamLoss : ViewLoss
     /// <exception cref="ArgumentException">A shape, type or device does not fit; the message prints it.</exception>
     public Tensor forward(Tensor firstPredictions, Tensor firstProjections, Tensor secondPredictions, Tensor secondProjections)
     {
+        RequireViews(firstPredictions, secondProjections);
+        RequireViews(secondPredictions, firstProjections);
         using var scope = NewDisposeScope();
-        var both = forward(firstPredictions, secondProjections).Plus(forward(secondPredictions, firstProjections));
+        var both = Compare(RowMath.Widen(firstPredictions), RowMath.Widen(secondProjections))
+            .Plus(Compare(RowMath.Widen(secondPredictions), RowMath.Widen(firstProjections)));
         return (both / S(2)).MoveToOuterDisposeScope();
     }
 

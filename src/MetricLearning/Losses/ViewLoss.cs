@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -44,20 +45,22 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
     /// <summary>Whether both views must have the same number of columns.</summary>
     private protected virtual bool NeedsOneWidth => true;
 
-    private void RequireViews(Tensor first, Tensor second)
+    /// <summary>Requires two views of the same rows. Errors name the arguments of the caller.</summary>
+    private protected void RequireViews(Tensor first, Tensor second, [CallerArgumentExpression(nameof(first))] string firstName = "",
+        [CallerArgumentExpression(nameof(second))] string secondName = "")
     {
         Guard.InUse(this);
-        Guard.Matrix(first);
-        Guard.Alive(second);
+        Guard.Matrix(first, firstName);
+        Guard.Alive(second, secondName);
         if (!second.is_floating_point())
-            throw new ArgumentException($"second must be a second view of the rows, because this loss compares views, not labels; got " +
-                $"{second.dtype} {Guard.Shape(second)}.", nameof(second));
-        if (NeedsOneWidth) Guard.SameRows(first, second);
+            throw new ArgumentException($"{secondName} must be a second view of the rows, because this loss compares views, not labels; "
+                + $"got {second.dtype} {Guard.Shape(second)}.", secondName);
+        if (NeedsOneWidth) Guard.SameRows(first, second, firstName, secondName);
         else
         {
-            Guard.Matrix(second);
-            Guard.SameKind(first, second);
-            Guard.SameCount(first, second);
+            Guard.Matrix(second, secondName);
+            Guard.SameKind(first, second, firstName, secondName);
+            Guard.SameCount(first, second, firstName, secondName);
         }
     }
 }

@@ -169,7 +169,7 @@ public sealed class IdentitySampler : Sampler
     /// batch.</exception>
     public static IdentitySampler MPerClass(IReadOnlyList<long> labels, int classesPerBatch, int samplesPerClass,
         int lengthBeforeNewIteration = 100_000, SamplerShard shard = default, ulong seed = 0) =>
-        new(labels, classesPerBatch, samplesPerClass, shard: shard, seed: seed,
+        new(labels, Guard.AtLeast(classesPerBatch, 1), Guard.AtLeast(samplesPerClass, 1), shard: shard, seed: seed,
             epoch: IdentityEpoch.Independent(Guard.AtLeast(lengthBeforeNewIteration, BatchSizeOf(classesPerBatch, samplesPerClass))
                 / BatchSizeOf(classesPerBatch, samplesPerClass)));
 

@@ -43,8 +43,11 @@ public sealed record Bootstrap
     /// <exception cref="ArgumentException">The number of identities differs from that of the queries.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure,
-        IReadOnlyList<long> queryIdentities, CancellationToken cancellationToken = default) =>
-        OverIdentities(Values(report, figure), queryIdentities, cancellationToken);
+        IReadOnlyList<long> queryIdentities, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queryIdentities);
+        return Interval(PairedValues.Groups(Values(report, figure), queryIdentities, nameof(queryIdentities)), cancellationToken);
+    }
 
     /// <summary>Computes the mean of values and its interval. Each value is drawn independently.</summary>
     /// <param name="values">The values; NaN is left out.</param>

@@ -38,7 +38,8 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
             throw new ArgumentException($"first and second must have one value per query, got {first.Count} and {second.Count}.",
                 nameof(second));
         var call = CallProgress.Begin(progress: null, cancellationToken);
-        var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIdentities);
+        var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIdentities,
+            nameof(queryIdentities));
         var (count, queries) = (groups.Length, groups.Sum(g => g.Count));
         if (count == 0)
             return new PairedTest(0, new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence), double.NaN, double.NaN,

@@ -152,6 +152,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <exception cref="UnauthorizedAccessException">A folder cannot be read.</exception>
     public static ImageList FromFolders(string root)
     {
+        ArgumentException.ThrowIfNullOrEmpty(root);
         var files = ImageFolder.FilesBelow(root);
         var folders = files.Select(file => Path.GetRelativePath(root, Path.GetDirectoryName(file)!)
             .Replace(Path.DirectorySeparatorChar, '/')).ToArray();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -144,9 +145,9 @@ public sealed record QueryExpansion
         EmbeddingSpace.RequireSame(query.Space, gallery.Space, nameof(query), nameof(gallery));
     }
 
-    private static void Check(EmbeddingSet set)
+    private static void Check(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
     {
-        ArgumentNullException.ThrowIfNull(set);
+        ArgumentNullException.ThrowIfNull(set, name);
         Guard.Finite(set.Features, "features");
     }
 
