@@ -153,7 +153,7 @@ public class GradientStepTests
         Refused(() => GradientClipping.ByNorm(parameters, 1));
         Refused(() => GradientClipping.ByValue(parameters, 1));
         Refused(() => GradientScale.Divide(parameters, 1));
-        Refused(() => new GradientAccumulation(parameters, 1));
+        Refused(() => _ = new GradientAccumulation(parameters, 1));
         Assert.Throws<ArgumentException>("Parameters", () => new ParameterGroup("x", parameters));
         Assert.Throws<ArgumentException>("Sampled", () => new GradientAccumulation([], 1) { Sampled = [null!] });
         Assert.Throws<ArgumentNullException>("parameters", () => GradientClipping.ByNorm(null!, 1));
