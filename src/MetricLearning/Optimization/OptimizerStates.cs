@@ -13,10 +13,22 @@ internal static class OptimizerStates
     public static IReadOnlyList<(Parameter Parameter, TorchSharp.Modules.OptimizerState State)> Of(OptimizerHelper optimizer)
     {
         Parameter[] parameters = [.. optimizer.parameters().Select(parameter => Guard.Owned(parameter, optimizer))];
-        var states = optimizer.state_dict().State;
-        // A disposed optimizer has no states, or states whose tensors are disposed.
-        ObjectDisposedException.ThrowIf(states.Count < parameters.Length || states.Any(IsDisposed), optimizer);
+        var states = StatesOf(optimizer);
+        ObjectDisposedException.ThrowIf(states.Any(IsDisposed), optimizer);
         return [.. parameters.Zip(states)];
+    }
+
+    private static IList<TorchSharp.Modules.OptimizerState> StatesOf(OptimizerHelper optimizer)
+    {
+        try
+        {
+            return optimizer.state_dict().State;
+        }
+        catch (KeyNotFoundException)
+        {
+            // A disposed optimizer has no states, or states whose tensors are disposed.
+            throw new ObjectDisposedException(optimizer.GetType().FullName);
+        }
     }
 
     private static bool IsDisposed(TorchSharp.Modules.OptimizerState state) => state switch

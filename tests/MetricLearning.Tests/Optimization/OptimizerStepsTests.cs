@@ -180,9 +180,11 @@ public class OptimizerStepsTests
         Assert.Equal([1, 1], parameter.detach().data<float>().ToArray());
     }
 
+    public static MatrixTheoryData<string, bool> Disposals => new(makers.Keys, [false, true]);
+
     /// <summary>A checkpoint of a disposed optimizer would be one without its state.</summary>
-    [Theory, MemberData(nameof(Names))]
-    public void ADisposedOptimizer_OrParameter_IsRefused(string name)
+    [Theory, MemberData(nameof(Disposals))]
+    public void ADisposedOptimizer_OrParameter_IsRefused(string name, bool ofTheOptimizer)
     {
         using var scope = NewDisposeScope();
         var (parameter, other) = (new Parameter(ones(2)), new Parameter(ones(2)));
@@ -193,18 +195,13 @@ public class OptimizerStepsTests
         var checkpoint = new TrainingCheckpoint();
         checkpoint.Add("optimizer", optimizer);
         var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        parameter.Dispose();
-        Refused();
+        if (ofTheOptimizer) optimizer.Dispose();
+        else parameter.Dispose();
+        Assert.Throws<ObjectDisposedException>(optimizer.SafeStep);
+        Assert.Throws<ObjectDisposedException>(() => checkpoint.Save(path));
+        Assert.False(File.Exists(path));
+        Assert.Equal(moved, other.detach().data<float>().ToArray());
         optimizer.Dispose();
-        Refused();
-
-        void Refused()
-        {
-            Assert.Throws<ObjectDisposedException>(optimizer.SafeStep);
-            Assert.Throws<ObjectDisposedException>(() => checkpoint.Save(path));
-            Assert.False(File.Exists(path));
-            Assert.Equal(moved, other.detach().data<float>().ToArray());
-        }
     }
 
     private static void AssertClose(float[] expected, float[] actual, double tolerance) =>
