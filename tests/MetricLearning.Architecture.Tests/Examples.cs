@@ -103,6 +103,7 @@ internal static class Examples
         [typeof(EmbeddingSet)] = () => new EmbeddingSet(rand(4, 8), [0, 0, 1, 1]),
         [typeof(TupleLoss)] = () => new TripletLoss(),
         [typeof(MetricLoss)] = () => new TripletLoss(),
+        [typeof(LossSum)] = () => new LossSum().Add("loss", new TripletLoss()),
         [typeof(nn.Module<Tensor, Tensor>)] = () => nn.Linear(8, 4),
         [typeof(nn.Module)] = () => nn.Linear(8, 4),
         [typeof(Backbone)] = () => new ConvNet4(),

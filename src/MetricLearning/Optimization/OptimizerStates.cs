@@ -18,7 +18,7 @@ internal static class OptimizerStates
         return [.. parameters.Zip(states)];
     }
 
-    private static IList<TorchSharp.Modules.OptimizerState> StatesOf(OptimizerHelper optimizer)
+    private static List<TorchSharp.Modules.OptimizerState> StatesOf(OptimizerHelper optimizer)
     {
         try
         {
