@@ -26,8 +26,8 @@ internal static class Outputs
                 && !taken.TryAdd(Real(file.FullName), $"the file of {option}"))
                 throw new UserErrorException($"{option} {file.FullName} would overwrite {taken[Real(file.FullName)]}; name another file.");
 
-        static string Real(string path) =>
-            File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+        static string Real(string path) => File.Exists(path)
+            && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target ? target.FullName : Path.GetFullPath(path);
     }
 
     /// <summary>Checks that files can be written into a folder, which may be missing.</summary>

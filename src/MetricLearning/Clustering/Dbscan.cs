@@ -10,13 +10,13 @@ namespace MetricLearning;
 /// cluster are noise. The result is that of scikit-learn: clusters are numbered in the order of their first core rows, and a row at the
 /// border of several clusters belongs to the one with the lowest number.</para>
 /// <para>It is as exact as <see cref="RetrievalEvaluator"/>: pairs are neighbors by their float64 distances, and tiles of scores decide
-/// only the clear cases. No matrix of N² numbers is made. Memory: tiles of about 100 MB, and 4 bytes for each pair of neighbors, so a
+/// only the clear cases. No matrix of N² numbers is made. Memory: tiles of at most about 100 MB, and 4 bytes for each pair of neighbors, so a
 /// radius that is far too large needs much memory.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record Dbscan
 {
-    private const int TileRows = 2048, TileScores = 1 << 22;
+    private const int TileQueries = 256, TileRows = 2048, TileScores = 1 << 22;
     private const long Noise = -1;
 
     /// <summary>Creates DBSCAN with this radius.</summary>
@@ -109,7 +109,7 @@ public sealed record Dbscan
         if (count == 0) return neighbors;
         var (type, farthest) = (source.CountingType, FarthestKey(source));
         var width = source.WholeRows ? count : Math.Min(count, TileRows);
-        var height = Math.Clamp(TileScores / width, 1, count);
+        var height = Math.Clamp(TileScores / width, 1, TileQueries);
         for (var first = 0; first < count; first += height)
         {
             using var scope = NewDisposeScope();

@@ -23,6 +23,7 @@ internal static class EvaluationCalls
         ["retrieval, counting in tensors"] = Retrieval(new RetrievalEvaluator { Tiles = tiles with { Tensors = true } }),
         ["retrieval, argsort"] = Retrieval(new RetrievalEvaluator { Tiles = tiles, Method = RankingMethod.Argsort }),
         ["retrieval, single shot"] = Retrieval(new RetrievalEvaluator { Tiles = tiles, Protocol = RetrievalProtocol.Cuhk03 }),
+        ["retrieval, a derived distance"] = Retrieval(new RetrievalEvaluator { Tiles = tiles, Distance = Distance.SignalToNoise }),
         ["retrieval, another distance"] = Retrieval(new RetrievalEvaluator { Tiles = tiles, Distance = Distance.Lp(1) }),
         ["retrieval, k-reciprocal"] = Retrieval(new RetrievalEvaluator { Tiles = tiles, Reranking = new KReciprocalReranker() }),
         ["retrieval, GNN"] = Retrieval(new RetrievalEvaluator { Tiles = tiles, Reranking = new GnnReranker() }),
@@ -44,6 +45,8 @@ internal static class EvaluationCalls
         ["verification of a matrix"] = VerificationOfAMatrix(new VerificationEvaluator { FalseMatchRates = targets }),
         ["open set"] = OpenSet(new OpenSetEvaluator()),
         ["k-means"] = Clusters(new KMeans(6, seed: 3) { Restarts = 2 }),
+        ["DBSCAN"] = Density(new Dbscan(0.2)),
+        ["DBSCAN of re-ranked distances"] = DensityAfterReranking(new Dbscan(0.6)),
         ["principal components"] = Components,
         ["query expansion"] = Expansion(new QueryExpansion(5) { Times = 2 }),
         ["augmentation"] = Augmentation(new QueryExpansion(5)),
@@ -138,6 +141,15 @@ internal static class EvaluationCalls
     {
         using var result = means.Fit(query.Features, progress, cancellationToken);
         return Numbers([result.Inertia, result.Iterations, .. result.Assignments.Select(a => (double)a)]) + Text(result.Centers.alias());
+    };
+
+    private static EvaluationCall Density(Dbscan density) => (query, _, progress, cancellationToken) =>
+        Numbers([.. density.Fit(query.Features, progress, cancellationToken).Assignments.Select(a => (double)a)]);
+
+    private static EvaluationCall DensityAfterReranking(Dbscan density) => (query, _, progress, cancellationToken) =>
+    {
+        using var distances = new KReciprocalReranker(lambda: 0).Rerank(query.Features);
+        return Numbers([.. density.Fit(distances, progress, cancellationToken).Assignments.Select(a => (double)a)]);
     };
 
     private static string Components(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress,
