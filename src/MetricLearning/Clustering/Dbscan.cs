@@ -10,8 +10,8 @@ namespace MetricLearning;
 /// cluster are noise. The result is that of scikit-learn: clusters are numbered in the order of their first core rows, and a row at the
 /// border of several clusters belongs to the one with the lowest number.</para>
 /// <para>It is as exact as <see cref="RetrievalEvaluator"/>: pairs are neighbors by their float64 distances, and tiles of scores decide
-/// only the clear cases. No matrix of N² numbers is made. Memory: tiles of at most about 100 MB, and 4 bytes for each pair of neighbors, so a
-/// radius that is far too large needs much memory.</para>
+/// only the clear cases. No matrix of N² numbers is made. Memory: tiles of at most about 100 MB, and 4 bytes for each pair of neighbors,
+/// so a radius that is far too large needs much memory.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record Dbscan

@@ -148,7 +148,7 @@ internal static class EvaluationCalls
 
     private static EvaluationCall DensityAfterReranking(Dbscan density) => (query, _, progress, cancellationToken) =>
     {
-        using var distances = new KReciprocalReranker(lambda: 0).Rerank(query.Features);
+        using var distances = new KReciprocalReranker(lambda: 0).Rerank(query.Features, progress: null, cancellationToken);
         return Numbers([.. density.Fit(distances, progress, cancellationToken).Assignments.Select(a => (double)a)]);
     };
 
