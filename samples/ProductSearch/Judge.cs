@@ -31,6 +31,9 @@ internal sealed class Judge(Settings settings, Gallery gallery, Embedder embedde
     /// <summary>Null before it has learned, and if there is too little to learn from.</summary>
     private volatile MatchDecision? decision;
 
+    /// <summary>The catalogue, in words, for which it has learned or read the decision; null before that.</summary>
+    public string? LearnedFor { get; private set; }
+
     /// <summary>Reads the decision that an earlier start has learned for the catalogue, or learns it now. In a larger catalogue more
     /// products look alike, so a decision holds only for the number of items that it was learned with.</summary>
     public async Task LearnAsync(StatusBoard board, bool canStop, CancellationToken cancellationToken)
@@ -43,6 +46,7 @@ internal sealed class Judge(Settings settings, Gallery gallery, Embedder embedde
             board.Show("Learning how sure the answers are", canStop: canStop);
             return LearnAsync(cancellationToken);
         });
+        LearnedFor = name;
     }
 
     /// <summary>Searches for drawn products, and learns what their scores mean.</summary>

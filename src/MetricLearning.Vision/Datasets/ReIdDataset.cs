@@ -110,8 +110,12 @@ public sealed class ReIdDataset
     /// <exception cref="DirectoryNotFoundException">There is no folder <paramref name="images"/>.</exception>
     /// <exception cref="FileNotFoundException">The JSON file or an image is missing.</exception>
     /// <exception cref="InvalidDataException">The file does not parse, or has no such split.</exception>
-    public static ReIdDataset Cuhk03Classic(string splits, string images, int split = 0, bool testOnly = false) =>
-        From(splits, Cuhk03ClassicReader.Read(splits, images, split, testOnly));
+    public static ReIdDataset Cuhk03Classic(string splits, string images, int split = 0, bool testOnly = false)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(splits);
+        ArgumentException.ThrowIfNullOrEmpty(images);
+        return From(splits, Cuhk03ClassicReader.Read(splits, images, split, testOnly));
+    }
 
     /// <summary>Reads both versions of MSMT17: the list files and the folders <c>train</c> and <c>test</c> (V1) or <c>mask_train_v2</c> and
     /// <c>mask_test_v2</c> (V2). Wei et al., CVPR 2018.</summary>

@@ -67,11 +67,11 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     /// <param name="labels">The labels [N], integers of any width.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <inheritdoc cref="forward(ModelOutput, Tensor)" path="/exception"/>
-    public Tensor forward(Tensor embeddings, Tensor labels) => forward(new ModelOutput(embeddings, embeddings, embeddings), labels);
+    public Tensor forward(Tensor embeddings, Tensor labels) => forward(All(embeddings), labels);
 
     /// <summary>Calls <see cref="forward(Tensor, Tensor)"/> with the hooks of this module.</summary>
     /// <inheritdoc cref="forward(Tensor, Tensor)"/>
-    public Tensor call(Tensor embeddings, Tensor labels) => call(new ModelOutput(embeddings, embeddings, embeddings), labels);
+    public Tensor call(Tensor embeddings, Tensor labels) => call(All(embeddings), labels);
 
     /// <summary>Computes the sum and a report of each part. The figures come to the host in one transfer.</summary>
     /// <param name="output">The outputs of the model.</param>
@@ -101,12 +101,12 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     /// <param name="detailed">As in <see cref="Compute(ModelOutput, Tensor, bool)"/>.</param>
     /// <inheritdoc cref="forward(ModelOutput, Tensor)" path="/exception"/>
     public LossSumResult Compute(Tensor embeddings, Tensor labels, bool detailed = false) =>
-        Compute(new ModelOutput(embeddings, embeddings, embeddings), labels, detailed);
+        Compute(All(embeddings), labels, detailed);
 
     /// <summary>Computes the sum of losses that all use one tensor as one outcome: the terms of all parts together.</summary>
     internal LossOutcome Evaluate(Tensor embeddings, Tensor labels, LossBatches batches)
     {
-        var outcomes = Evaluate(new ModelOutput(embeddings, embeddings, embeddings), labels, batches);
+        var outcomes = Evaluate(All(embeddings), labels, batches);
         return new(WeightedSum(outcomes), [.. outcomes.SelectMany(outcome => outcome.Terms)],
             Array.TrueForAll(outcomes, outcome => outcome.Batch is not null) ? batches.Of(embeddings, labels) : null, Distance.Euclidean);
     }
@@ -115,11 +115,19 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     private LossOutcome[] Evaluate(ModelOutput output, Tensor labels, LossBatches batches)
     {
         Guard.InUse(this);
+        ArgumentNullException.ThrowIfNull(output);
         Guard.Alive(labels);
         if (parts.Count == 0) throw new InvalidOperationException("This sum has no losses; call Add first.");
         var wide = Guard.WidenIntegers(labels);
         return StateChanges.During(
             () => parts.Select(part => LossOutcome.Of(part.Loss, InputOf(part, output), wide, batches)).ToArray());
+    }
+
+    /// <summary>An output whose tensors are all the same.</summary>
+    private static ModelOutput All(Tensor embeddings)
+    {
+        Guard.Alive(embeddings);
+        return new ModelOutput(embeddings, embeddings, embeddings);
     }
 
     private static Tensor InputOf(Part part, ModelOutput output) => part.Of(output)

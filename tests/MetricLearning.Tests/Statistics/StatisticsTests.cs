@@ -179,7 +179,7 @@ public class StatisticsTests
     {
         Assert.Contains("got 1 and 2", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0, 2.0])).Message,
             StringComparison.Ordinal);
-        Assert.Contains("identities must have one entry", Assert.Throws<ArgumentException>(
+        Assert.Contains("queryIdentities must have one entry", Assert.Throws<ArgumentException>(
             () => PairedTest.Compare([1.0], [1.0], [1, 2])).Message, StringComparison.Ordinal);
     }
 }
