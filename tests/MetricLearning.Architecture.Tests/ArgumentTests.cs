@@ -11,14 +11,10 @@ namespace MetricLearning.Architecture.Tests;
 [Collection(AloneCollection.Name)]
 public class ArgumentTests
 {
-    /// <summary>Types whose methods need a file or a database. Their own tests give them arguments that do not fit.</summary>
-    private static readonly HashSet<string> others = ["OnnxEmbedder", "MemoryVectorStore", "SqliteVectorStore", "PostgresVectorStore",
-        "RandomPatch"];
-
     private static readonly NullabilityInfoContext nullability = new();
 
     public static TheoryData<string> Types => [.. PublicTypes.All.Where(type => !type.ContainsGenericParameters && !type.IsEnum
-        && !typeof(Delegate).IsAssignableFrom(type) && !others.Contains(type.Name) && type != typeof(Scalars) && Members(type).Any())
+        && !typeof(Delegate).IsAssignableFrom(type) && !Examples.NeedsFiles(type) && type != typeof(Scalars) && Members(type).Any())
         .Select(type => type.FullName!)];
 
     [Theory, MemberData(nameof(Types))]
@@ -83,18 +79,9 @@ public class ArgumentTests
             foreach (var item in sequence) (item as IDisposable)?.Dispose();
     }
 
-    /// <summary>The public constructors and methods of a type that its library declares, and for whose parameters there are
-    /// examples.</summary>
-    private static IEnumerable<MethodBase> Members(Type type) => type
-        .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static)
-        .Where(method => PublicTypes.Libraries.Contains(method.DeclaringType!.Assembly) && !method.ContainsGenericParameters
-            && !method.Name.StartsWith("op_", StringComparison.Ordinal) && !method.Name.StartsWith("set_", StringComparison.Ordinal)
-            && method.Name is not (nameof(Equals) or nameof(IGraphLayer.Describe) or "Deconstruct")
-            && (method.IsStatic || Examples.CanMake(type)))
-        .Concat<MethodBase>(type.GetConstructors().Where(constructor => Examples.CanMake(type) && !Examples.IsCopy(constructor)))
-        .Where(member => member.GetParameters() is { Length: > 0 } parameters && parameters.All(parameter =>
-            !parameter.ParameterType.IsByRefLike && !parameter.ParameterType.IsByRef
-            && (parameter.HasDefaultValue || Examples.Exists(parameter))));
+    /// <summary>The members whose arguments are tried. <see cref="SettingTests"/> tries the values of properties.</summary>
+    private static IEnumerable<MethodBase> Members(Type type) => Examples.Callable(type).Where(member => member.GetParameters().Length > 0
+        && !member.Name.StartsWith("set_", StringComparison.Ordinal) && member.Name is not (nameof(Equals) or "Deconstruct"));
 
     /// <summary>The values that do not fit a parameter, with their names in the list of faults.</summary>
     private static IEnumerable<(string Label, Func<object?> Make)> Wrong(ParameterInfo parameter)

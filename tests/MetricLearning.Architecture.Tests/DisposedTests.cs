@@ -7,11 +7,8 @@ namespace MetricLearning.Architecture.Tests;
 /// not fail with a message of libtorch about an empty handle, and it must not read memory that was freed.</summary>
 public class DisposedTests
 {
-    /// <summary>Types whose objects need a file or a database to work. Their own tests dispose them.</summary>
-    private static readonly HashSet<string> others = ["OnnxEmbedder", "MemoryVectorStore", "SqliteVectorStore", "PostgresVectorStore"];
-
     public static TheoryData<string> Types => [.. PublicTypes.Constructible.Except(SettingTests.Results)
-        .Where(type => typeof(IDisposable).IsAssignableFrom(type) && !others.Contains(type.Name)).Select(type => type.FullName!)];
+        .Where(type => typeof(IDisposable).IsAssignableFrom(type) && !Examples.NeedsFiles(type)).Select(type => type.FullName!)];
 
     [Theory, MemberData(nameof(Types))]
     public void ADisposedObject_NamesItself(string name)
@@ -51,7 +48,7 @@ public class DisposedTests
     }
 
     public static TheoryData<string> TypesThatTakeTensors => [.. PublicTypes.All.Where(type => !type.ContainsGenericParameters
-        && !SettingTests.Results.Contains(type) && !others.Contains(type.Name) && type != typeof(Scalars) && TakeTensors(type).Any())
+        && !SettingTests.Results.Contains(type) && !Examples.NeedsFiles(type) && type != typeof(Scalars) && TakeTensors(type).Any())
         .Select(type => type.FullName!)];
 
     /// <summary>A call may refuse another argument first, but libtorch must not be the one that finds a disposed tensor. The operators of
@@ -85,15 +82,8 @@ public class DisposedTests
 
     private static bool IsTensor(ParameterInfo parameter) => parameter.ParameterType == typeof(Tensor);
 
-    private static IEnumerable<MethodBase> TakeTensors(Type type) => type
-        .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static).Cast<MethodBase>()
-        .Concat(type.GetConstructors())
-        .Where(member => PublicTypes.Libraries.Contains(member.DeclaringType!.Assembly) && !member.ContainsGenericParameters
-            && member.Name is not nameof(IGraphLayer.Describe) && !member.Name.StartsWith("op_", StringComparison.Ordinal)
-            && (member.IsStatic || member.IsConstructor || PublicTypes.Constructible.Contains(type))
-            && (!member.IsConstructor || !type.IsAbstract) && member.GetParameters().Any(IsTensor)
-            && member.GetParameters().All(parameter => !parameter.ParameterType.IsByRefLike && !parameter.ParameterType.IsByRef
-                && (parameter.HasDefaultValue || Examples.Exists(parameter))));
+    private static IEnumerable<MethodBase> TakeTensors(Type type) =>
+        Examples.Callable(type).Where(member => member.GetParameters().Any(IsTensor));
 
     /// <summary>The public members of an object that a library declares. Members that TorchSharp declares are its own.</summary>
     private static IEnumerable<MethodInfo> Members(Type type) => type.GetMethods(BindingFlags.Public | BindingFlags.Instance)

@@ -199,6 +199,21 @@ internal static class Examples
         return constructor.Invoke(Arguments(constructor));
     }
 
+    /// <summary>Whether the methods of a type need a file or a database. The tests of these types try their arguments.</summary>
+    public static bool NeedsFiles(Type type) =>
+        type.Name is "OnnxEmbedder" or "MemoryVectorStore" or "SqliteVectorStore" or "PostgresVectorStore" or nameof(RandomPatch);
+
+    /// <summary>The public constructors and methods of a type that its library declares, and for whose parameters there are
+    /// examples.</summary>
+    public static IEnumerable<MethodBase> Callable(Type type) => type
+        .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static)
+        .Where(method => PublicTypes.Libraries.Contains(method.DeclaringType!.Assembly) && !method.ContainsGenericParameters
+            && !method.Name.StartsWith("op_", StringComparison.Ordinal) && method.Name is not nameof(IGraphLayer.Describe)
+            && (method.IsStatic || CanMake(type)))
+        .Concat<MethodBase>(type.GetConstructors().Where(constructor => CanMake(type) && !IsCopy(constructor)))
+        .Where(member => member.GetParameters().All(parameter => !parameter.ParameterType.IsByRefLike && !parameter.ParameterType.IsByRef
+            && (parameter.HasDefaultValue || Exists(parameter))));
+
     /// <summary>Whether a constructor copies an object of its own type.</summary>
     public static bool IsCopy(ConstructorInfo constructor) =>
         constructor.GetParameters() is [var only] && only.ParameterType == constructor.DeclaringType;

@@ -209,7 +209,6 @@ public sealed class ReIdDataset
     /// <inheritdoc cref="ImageList.FromFolders" path="/exception"/>
     public static ReIdDataset Folders(string root, double trainShare = 0.5, ulong seed = 0)
     {
-        ArgumentException.ThrowIfNullOrEmpty(root);
         Guard.Between(trainShare, 0, 1);
         var all = ImageList.FromFolders(root);
         if (all.ClassCount < 2) throw new InvalidOperationException(
@@ -257,9 +256,7 @@ public sealed class ReIdDataset
     /// null.</exception>
     public static ReIdDataset SelfRetrieval(string name, ImageList train, ImageList test, PublishedDataset? published = null)
     {
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        RequireIdentities(train);
-        RequireIdentities(test);
+        RequireIdentities(test);        // the constructor would call it the query
         return new(name, train, test, test, RetrievalProtocol.SelfRetrieval, published);
     }
 

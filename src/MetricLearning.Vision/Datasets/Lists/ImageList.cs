@@ -96,9 +96,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <exception cref="ArgumentNullException"><paramref name="bad"/> is null.</exception>
     public ImageList Without(IEnumerable<BadImage> bad)
     {
-        ArgumentNullException.ThrowIfNull(bad);
-        var paths = bad.ToLookup(b => b?.Path ?? throw new ArgumentException("bad must not have null entries.", nameof(bad)),
-            StringComparer.Ordinal);
+        var paths = Guard.Items(bad).ToLookup(b => b.Path, StringComparer.Ordinal);
         foreach (var same in samples.Select(s => s.Path).Where(paths.Contains).GroupBy(path => path, StringComparer.Ordinal))
             if (same.Count() is var count && count > paths[same.Key].Count())
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
