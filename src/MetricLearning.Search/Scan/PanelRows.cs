@@ -2,15 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>The rows of a panel that is being filled, the queries that are compared with it, and working memory.</summary>
-/// <param name="firstQuery">The first query.</param>
-/// <param name="lists">The candidates of each query.</param>
-/// <param name="wide">Memory for the panel's rows as 16-bit integers.</param>
-/// <param name="pairs">Memory for the same in pairs.</param>
-/// <param name="strips">The queries in strips.</param>
-/// <param name="packs">Whether the rows are packed. If not, the memory for them is not used.</param>
-/// <param name="shared">Memory for a number of each query: the part of its error bound that all rows share.</param>
-internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide, int* pairs, int* strips, bool packs, double* shared)
+/// <summary>The rows of a panel that is being filled.</summary>
+internal unsafe struct PanelRows()
 {
     /// <summary>The addresses of the rows' integers.</summary>
     public fixed long Addresses[Sieve.Panel];
@@ -26,14 +19,6 @@ internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide
 
     /// <summary>The number of rows.</summary>
     public int Count;
-
-    public readonly int FirstQuery => firstQuery;
-    public readonly Candidates[] Lists => lists;
-    public readonly short* Wide => wide;
-    public readonly int* Pairs => pairs;
-    public readonly int* Strips => strips;
-    public readonly bool Packs => packs;
-    public readonly double* Shared => shared;
 
     /// <summary>The largest <see cref="SieveChunk.LargestNorm"/> of the chunks so far.</summary>
     public double LargestNorm { get; private set; } = -1;

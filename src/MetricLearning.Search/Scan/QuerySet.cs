@@ -6,6 +6,9 @@ internal sealed unsafe class QuerySet
 {
     private const double LargestInteger = short.MaxValue;
 
+    /// <summary>A factor that covers the rounding errors of norms.</summary>
+    private const double Slack = 1 + 1e-9;
+
     /// <summary>The number of queries that one thread reads before it takes the next ones.</summary>
     private const int QueriesAtOnce = 16;
 
@@ -58,6 +61,45 @@ internal sealed unsafe class QuerySet
                     for (var pair = 0; pair < pairs; pair++) strips[pair * Sieve.Strip + i] = 0;
     }
 
+    /// <summary>Writes 8-bit integers of queries in strips, for <see cref="ByteProduct.Sums"/>; the last strip is filled up with
+    /// zeros.</summary>
+    /// <param name="first">The first query.</param>
+    /// <param name="count">The number of queries.</param>
+    /// <param name="strips">Memory for whole strips.</param>
+    /// <returns>The numbers of the queries for these integers.</returns>
+    public QueryNumbers[] WriteBytes(int first, int count, int* strips)
+    {
+        var numbers = new QueryNumbers[count];
+        var bytes = new sbyte[shape.Padded];
+        var length = ByteProduct.StripLength(shape.Padded);
+        for (var i = 0; i < (count + Sieve.Strip - 1) / Sieve.Strip * Sieve.Strip; i++)
+        {
+            if (i < count) numbers[i] = Coarser(first + i, bytes);
+            else Array.Clear(bytes);
+            ByteProduct.Write(bytes, strips + (long)(i / Sieve.Strip) * length, i % Sieve.Strip);
+        }
+        return numbers;
+    }
+
+    /// <summary>Rounds the 16-bit integers j of a query to multiples of a factor.</summary>
+    private QueryNumbers Coarser(int query, sbyte[] bytes)
+    {
+        var words = Codes(query);
+        var numbers = Numbers[query];
+        var largest = 0;
+        for (var i = 0; i < bytes.Length; i++) largest = Math.Max(largest, Math.Abs((int)words[i]));
+        var factor = Math.Max(1, (double)largest / ByteProduct.LargestInteger);
+        var inverse = 1 / factor;
+        var rest = 0.0;
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            bytes[i] = (sbyte)Math.Round(words[i] * inverse);
+            var difference = words[i] - bytes[i] * factor;
+            rest += difference * difference;
+        }
+        return numbers with { Weight = numbers.Weight * factor, Drift = numbers.Drift + numbers.Weight * Math.Sqrt(rest) * Slack };
+    }
+
     private void Read(IReadOnlyList<ReadOnlyMemory<float>> queries, int first, int end, Center center)
     {
         fixed (double* p = new double[shape.Padded], c = center.Values)
@@ -92,8 +134,7 @@ internal sealed unsafe class QuerySet
         }
         var euclidean = shape.Metric == SearchMetric.Euclidean;
         var weight = euclidean ? 2 : 1;
-        const double slack = 1 + 1e-9;      // more than the roundings of the norms
-        return new QueryNumbers(weight * scale, weight * norm * slack, weight * Math.Sqrt(rest) * slack,
+        return new QueryNumbers(weight * scale, weight * norm * Slack, weight * Math.Sqrt(rest) * Slack,
             euclidean ? norm : length + centerNorm, euclidean ? -square : ExactScores.Dot(c, p, shape.Padded) + centerNorm * centerNorm);
     }
 }

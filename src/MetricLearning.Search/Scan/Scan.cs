@@ -1,7 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning.Search;
 
@@ -27,9 +25,6 @@ internal sealed unsafe class Scan
 
     /// <summary>The number of tasks for each thread, so that all threads end at about the same time.</summary>
     private const int TasksPerThread = 4;
-
-    /// <summary>The largest number of queries for which rows are read without packing. For more queries, packing saves time.</summary>
-    private const int QueriesRowByRow = 2;
 
     /// <summary>The number of queries whose candidates one thread ranks before it takes the next ones.</summary>
     private const int QueriesAtOnce = 8;
@@ -99,46 +94,26 @@ internal sealed unsafe class Scan
         var (start, end) = ((int)((long)positions * part / parts), (int)((long)positions * (part + 1) / parts));
         var lists = new Candidates[count];
         for (var i = 0; i < count; i++) found[(first + i) * parts + part] = lists[i] = new Candidates(k, end - start);
-        var packs = Avx2.IsSupported && count > QueriesRowByRow;
-        var padded = rows.Shape.Padded;
-        var whole = (count + Sieve.Strip - 1) / Sieve.Strip * Sieve.Strip;
-        var row = packs ? (nuint)padded * sizeof(short) : 0;
-        var (shared, working) = ((nuint)(count + 7) / 8 * 8 * sizeof(double), Sieve.Panel * row);
-        var memory = (byte*)NativeMemory.AlignedAlloc(shared + 2 * working + (nuint)whole * row, 64);
-        try
+        using var compared = new QueryBlock(queries, rows.Shape.Padded, first, count, k);
+        var panel = new PanelRows();
+        for (var position = start; position < end;)
         {
-            var wide = memory + shared;
-            var strips = (int*)(wide + 2 * working);
-            if (packs) queries.Write(first, count, strips);
-            var panel = new PanelRows(first, lists, (short*)wide, (int*)(wide + working), strips, packs, (double*)memory);
-            for (var position = start; position < end;)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                position = LookAtChunk(position, end, ref panel);
-            }
-            if (panel.Count > 0) Compare(ref panel);
+            cancellationToken.ThrowIfCancellationRequested();
+            position = LookAtChunk(position, end, compared, lists, ref panel);
         }
-        finally
-        {
-            NativeMemory.AlignedFree(memory);
-        }
+        if (panel.Count > 0) Compare(compared, lists, ref panel);
     }
 
     /// <summary>Compares the rows of one chunk, from a position on, except for those that do not fill a panel yet; returns the position
     /// after them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private int LookAtChunk(int position, int end, ref PanelRows panel)
+    private int LookAtChunk(int position, int end, QueryBlock block, Candidates[] lists, ref PanelRows panel)
     {
         var given = rules.Rows;
         var firstRow = given is null ? position : given[position];
         var (sieve, whole) = (rows.Sieve(firstRow), rows.IsWhole(firstRow));
         var chunk = firstRow >> rows.Shape.ChunkShift;
-        if (panel.Reach(sieve))
-            for (var query = 0; query < panel.Lists.Length; query++)
-            {
-                ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
-                panel.Shared[query] = q.Drift * panel.LargestNorm + Sieve.Rounding(rows.Shape.Padded, q.Length + panel.LargestLength);
-            }
+        if (panel.Reach(sieve)) block.Reach(panel.LargestNorm, panel.LargestLength);
         // The processor fetches rows that follow one another by itself.
         var fetches = given is not null || rules.SelectsRows;
         for (; position < end; position++)
@@ -149,42 +124,42 @@ internal sealed unsafe class Scan
             if (!whole && !rows.IsAlive(row) || rules.SelectsRows && !rules.Keeps(row)) continue;
             if (fetches) Prefetch.Bytes(sieve.Row(place), rows.Shape.Padded);
             panel.Add(row, sieve, place);
-            if (panel.Count == Sieve.Panel) Compare(ref panel);
+            if (panel.Count == Sieve.Panel) Compare(block, lists, ref panel);
         }
         return position;
     }
 
     /// <summary>Compares the block of queries with the rows of a panel, and empties it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Compare(ref PanelRows panel)
+    private void Compare(QueryBlock block, Candidates[] lists, ref PanelRows panel)
     {
-        var (padded, lists) = (rows.Shape.Padded, panel.Lists);
         var sums = stackalloc int[Sieve.Together * Sieve.Panel];
         fixed (long* addresses = panel.Addresses)
         fixed (PanelNumbers* numbers = &panel.Numbers)
         {
             for (var i = panel.Count; i < Sieve.Panel; i++) addresses[i] = addresses[0];
             var present = (1u << panel.Count) - 1;
-            if (panel.Packs) Sieve.Pack(addresses, padded, panel.Wide, panel.Pairs);
+            block.Take(addresses);
             for (var query = 0; query < lists.Length; query++)
             {
-                var place = query % Sieve.Together;
-                if (!panel.Packs) Sieve.Sums(addresses, queries.Codes(panel.FirstQuery + query), padded, sums);
-                else if (place == 0)
-                    FixedPoint.Sums(panel.Strips + (long)query * (padded / 2),
-                        lists.Length - query > Sieve.Strip ? FixedPoint.MostStrips : 1, (long)Sieve.Strip * (padded / 2), panel.Pairs,
-                        padded / 2, sums, FixedPoint.IsWide);
-                var own = panel.Packs ? sums + place * Sieve.Panel : sums;
-                ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
-                var shared = panel.Shared[query];
-                var bound = Volatile.Read(ref least[panel.FirstQuery + query]) - q.Shift - shared;
-                var pass = Sieve.Pass(own, numbers, q.Weight, q.Reach, bound, q.Length + panel.LargestLength) & present;
+                var own = block.Sums(query, addresses, sums);
+                ref readonly var q = ref block.Numbers(query);
+                var bound = Volatile.Read(ref least[block.First + query]);
+                var pass = Sieve.Pass(own, numbers, q.Weight, q.Reach, bound - q.Shift - block.Shared(query),
+                    q.Length + panel.LargestLength) & present;
+                // While no bound is known, every row passes, and a narrower error drops none.
+                var again = block.ByBytes && !double.IsNegativeInfinity(bound);
+                if (again) block.Note(BitOperations.PopCount(pass));
+                if (pass == 0) continue;
+                ref readonly var used = ref again ? ref block.Exact(query) : ref q;
+                var shared = again ? block.ExactShared(query) : block.Shared(query);
                 for (; pass != 0; pass &= pass - 1)
                 {
                     var i = BitOperations.TrailingZeroCount(pass);
-                    var middle = panel.Offsets[i] + q.Weight * numbers->Scales[i] * own[i] + q.Shift;
-                    var error = q.Reach * numbers->Residuals[i] + shared;
-                    Offer(panel.FirstQuery + query, lists[query], panel.Rows[i], middle - error, middle + error);
+                    var sum = again ? block.Sum(query, addresses[i]) : own[i];
+                    var middle = panel.Offsets[i] + used.Weight * numbers->Scales[i] * sum + used.Shift;
+                    var error = used.Reach * numbers->Residuals[i] + shared;
+                    Offer(block.First + query, lists[query], panel.Rows[i], middle - error, middle + error);
                 }
             }
         }

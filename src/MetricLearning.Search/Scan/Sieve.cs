@@ -23,6 +23,9 @@ namespace MetricLearning.Search;
 /// rounded up; the maximum is over the rows of the chunks that a search has come to.</para>
 /// <para>The sums of integers are exact. Every |i| is at most 127, so ‖i‖ ≤ 127 √D. The scale t is so large that
 /// <c>‖i‖ ‖j‖ &lt; 2³¹</c>. So no sum of products, nor any part of one, exceeds int32 (Cauchy and Schwarz again).</para>
+/// <para>j has 16 bits, or 8 bits where <see cref="QueryBlock"/> uses <see cref="ByteProduct"/>. The formulas hold for both; only t, j and d
+/// differ. An 8-bit integer j' stands for <c>f j'</c> of the 16-bit integers. So <c>t' = t f</c>, and
+/// <c>‖d'‖ ≤ ‖d‖ + t ‖j − f j'‖</c>.</para>
 /// <para>ρ bounds the rounding errors of float64, with unit u = 2⁻⁵³. Let ℓ be the length ‖p‖ or ‖z‖ for the Euclidean distance, else <c>‖f
 /// x‖ + ‖c‖</c>. The exact score, A, B and the norms are sums of D products, each off by at most <c>(D + 3) u</c> times the product of two
 /// such lengths; z and p are off by at most <c>(D + 5) u ℓ</c> for the cosine, whose f is rounded, and by <c>u ℓ</c> else; some ten
@@ -67,8 +70,16 @@ internal static unsafe class Sieve
         // not recognize the order in which memory is read.
         var ahead = rows[Panel - 1] - rows[0] == (Panel - 1L) * padded ? Ahead : 0;
         for (var row = 0; row < Panel; row++)
-            sums[row] = Avx2.IsSupported ? Sum((sbyte*)rows[row], query, padded, ahead) : PlainSum((sbyte*)rows[row], query, padded);
+            sums[row] = Sum((sbyte*)rows[row], query, padded, ahead);
     }
+
+    /// <summary>Computes the sum <c>Σ iₖ jₖ</c> of one query with one row.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="query">The integers of the query.</param>
+    /// <param name="padded">The integers in a row, a multiple of 16.</param>
+    /// <param name="ahead">How many bytes ahead the row's memory is fetched.</param>
+    public static int Sum(sbyte* row, short* query, int padded, int ahead = 0) =>
+        Avx2.IsSupported ? WideSum(row, query, padded, ahead) : PlainSum(row, query, padded);
 
     /// <summary>Writes a panel of rows as pairs of 16-bit integers, for <see cref="FixedPoint.Sums"/>.</summary>
     /// <param name="rows">The addresses of the rows.</param>
@@ -114,7 +125,7 @@ internal static unsafe class Sieve
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static int Sum(sbyte* row, short* query, int padded, int ahead)
+    private static int WideSum(sbyte* row, short* query, int padded, int ahead)
     {
         Vector256<int> s0 = default, s1 = default, s2 = default, s3 = default;
         var i = 0;

@@ -55,6 +55,22 @@ public class ExactSearchTests
             Assert.Equal(PlainSearch.Nearest(metric, row.Vector, rows[..count], k), hits.Select(hit => (hit.Key, hit.Score)));
     }
 
+    /// <summary>There are enough rows for 8-bit integers of the queries. For some kinds so many rows pass their bound that the search goes
+    /// back to 16-bit integers.</summary>
+    [Theory, MemberData(nameof(Cases))]
+    public void ManyQueriesOfManyRows_GiveWhatAPlainLoopGives(SearchMetric metric, RowKind kind)
+    {
+        const int width = 24, count = 9000, k = 3;
+        var rows = DrawnRows.Of(kind, count + 50, width, seed: 11).Select((vector, key) => (Key: key, Vector: vector)).ToArray();
+        if (metric == SearchMetric.Cosine) rows = [.. rows.Where(row => row.Vector.Any(x => x != 0))];
+        var (stored, queries) = (rows[..count], rows[count..]);
+        var index = new ExactIndex<int>(width, metric, threads: 1);
+        index.Add(stored.Select(row => new SearchRow<int>(row.Key, row.Vector)));
+        var found = index.Search([.. queries.Select(row => (ReadOnlyMemory<float>)row.Vector)], k);
+        foreach (var (query, hits) in queries.Zip(found))
+            Assert.Equal(PlainSearch.Nearest(metric, query.Vector, stored, k), hits.Select(hit => (hit.Key, hit.Score)));
+    }
+
     /// <summary>All products of integers are as large as possible. Their sums must not overflow.</summary>
     [Theory, InlineData(16), InlineData(1024), InlineData(RowShape.LargestWidth)]
     public void TheLargestIntegers_DoNotOverflow(int width)
@@ -93,6 +109,26 @@ public class ExactSearchTests
         // change the score.
         float[] Row(int scale) => [127 * scale, .. common.Skip(1).Select(x => 60f * x),
             .. Enumerable.Range(0, varied).Select(_ => (float)scale * random.Next(-1, 2))];
+    }
+
+    /// <summary>The integers of the rows are exact. The 8-bit integers of the query are 0 for all numbers by which the scores differ, so
+    /// only the part of the error bound that belongs to the query keeps the nearest rows.</summary>
+    [Theory, InlineData(SearchMetric.Dot), InlineData(SearchMetric.Euclidean)]
+    public void QueriesThatEightBitsCannotTellApart_AreRankedExactly(SearchMetric metric)
+    {
+        const int width = 64, count = 2048, k = 5;
+        var random = new Random(4);
+        float[] query = [short.MaxValue, .. Enumerable.Range(1, width - 1).Select(_ => 100f * (random.Next(2) * 2 - 1))];
+        float[][] rows = [.. Enumerable.Range(0, count / 2)
+            .Select(_ => (float[])[127, .. Enumerable.Range(1, width - 1).Select(_ => 60f * (random.Next(2) * 2 - 1))])
+            .OrderBy(row => row.Zip(query, (x, y) => (double)x * y).Sum())];
+        // Opposite rows make the center 0. Their number is a power of 2, so that the mean has no rounding errors.
+        rows = [.. rows, .. rows.Select(row => Array.ConvertAll(row, x => -x))];
+        var index = new ExactIndex<int>(width, metric, threads: 1);
+        index.Add(rows.Select((row, key) => new SearchRow<int>(key, row)));
+        var expected = PlainSearch.Nearest(metric, query, rows.Index().Select(row => (row.Index, row.Item)), k).ToArray();
+        foreach (var hits in index.Search([.. Enumerable.Repeat((ReadOnlyMemory<float>)query, 4)], k))
+            Assert.Equal(expected, hits.Select(hit => (hit.Key, hit.Score)));
     }
 
     /// <summary>There are more equal rows than candidates. The smallest keys must win.</summary>
