@@ -23,8 +23,8 @@ namespace MetricLearning.Search;
 /// rounded up; the maximum is over the rows of the chunks that a search has come to.</para>
 /// <para>The sums of integers are exact. Every |i| is at most 127, so ‖i‖ ≤ 127 √D. The scale t is so large that
 /// <c>‖i‖ ‖j‖ &lt; 2³¹</c>. So no sum of products, nor any part of one, exceeds int32 (Cauchy and Schwarz again).</para>
-/// <para>j has 16 bits, or 8 bits where <see cref="QueryBlock"/> uses <see cref="ByteProduct"/>. The formulas hold for both; only t, j and d
-/// differ. An 8-bit integer j' stands for <c>f j'</c> of the 16-bit integers. So <c>t' = t f</c>, and
+/// <para>j has 16 bits, or 8 bits where <see cref="QueryBlock"/> uses <see cref="ByteProduct"/>. The formulas hold for both; only t, j and
+/// d differ. An 8-bit integer j' stands for <c>f j'</c> of the 16-bit integers. So <c>t' = t f</c>, and
 /// <c>‖d'‖ ≤ ‖d‖ + t ‖j − f j'‖</c>.</para>
 /// <para>ρ bounds the rounding errors of float64, with unit u = 2⁻⁵³. Let ℓ be the length ‖p‖ or ‖z‖ for the Euclidean distance, else <c>‖f
 /// x‖ + ‖c‖</c>. The exact score, A, B and the norms are sums of D products, each off by at most <c>(D + 3) u</c> times the product of two
