@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search;
@@ -11,7 +12,8 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
     private readonly RowShape shape;
     private readonly RecordRows<TKey, TRecord> rows;
     private readonly RecordCache<TKey, TRecord> cache;
-    private readonly SqliteCommand vector, record, range;
+    private readonly VectorStatement vector;
+    private readonly SqliteCommand record, range;
 
     /// <param name="opened">A connection with a transaction. Nobody else uses it meanwhile.</param>
     /// <param name="state">The state that the transaction sees.</param>
@@ -29,14 +31,10 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
     /// <summary>The exact score of a query and a row.</summary>
     public double Score(float* query, double querySquare, long id)
     {
-        byte[] stored;
+        var stored = Scratch.Floats(shape.Width).AsSpan(0, shape.Width);
         lock (gate)
-        {
-            vector.Parameters[0].Value = id;
-            stored = vector.ExecuteScalar() as byte[] ?? throw new DamagedFileException(file);
-        }
-        if (stored.Length != shape.Width * sizeof(float)) throw new DamagedFileException(file);
-        fixed (byte* start = stored) return shape.Score(query, querySquare, (float*)start, shape.Square((float*)start));
+            if (!vector.Read(id, MemoryMarshal.AsBytes(stored))) throw new DamagedFileException(file);
+        fixed (float* start = stored) return shape.Score(query, querySquare, start, shape.Square(start));
     }
 
     /// <summary>The key and the values of a row.</summary>

@@ -66,9 +66,8 @@ internal sealed record VectorRows(long Collection, int Vector)
     public void ForgetRemoved(SqliteConnection opened) => Database.Execute(opened,
         $"DELETE FROM {removed} WHERE number <= (SELECT min(removal) FROM packed WHERE collection = $0)", Collection);
 
-    /// <summary>Makes the command that reads the vector of an id.</summary>
-    public SqliteCommand ById(SqliteConnection opened) =>
-        Database.Command(opened, $"SELECT vector_{Vector} FROM {records} WHERE id = $0", 0L);
+    /// <summary>Makes the statement that reads the vector of an id.</summary>
+    public VectorStatement ById(SqliteConnection opened) => new(opened, $"SELECT vector_{Vector} FROM {records} WHERE id = $0");
 
     /// <summary>The numbers of a stored vector.</summary>
     public static float[] Floats(byte[] stored) => MemoryMarshal.Cast<byte, float>(stored.AsSpan()).ToArray();

@@ -1,12 +1,17 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 
 namespace MetricLearning.Search;
 
 /// <summary>The rows of one part of an index that may be among the k nearest of one query. The exact score of each lies between two
 /// numbers.</summary>
+/// <remarks>The arrays come from the pool of the process, because a search needs some for each query and each part of the rows. They go
+/// back when the candidates have been used: after <see cref="Nearest"/>, and when they have been added to others. If a search fails, the
+/// garbage collector frees them.</remarks>
 internal sealed class Candidates
 {
     private readonly int k, capacity;
+    private int length;
     private int[] rows = [];
     private double[] lows = [], highs = [];
 
@@ -32,12 +37,12 @@ internal sealed class Candidates
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(int row, double low, double high)
     {
-        if (Count == rows.Length) Grow(Math.Min(capacity, Math.Max(128, 4 * Count)));
+        if (Count == length) Grow(Math.Min(capacity, Math.Max(128, 4 * Count)));
         (rows[Count], lows[Count], highs[Count]) = (row, low, high);
         Count++;
     }
 
-    /// <summary>Adds all candidates of another part. Nothing is dropped.</summary>
+    /// <summary>Adds all candidates of another part, which cannot be used afterwards. Nothing is dropped.</summary>
     public void Add(Candidates other)
     {
         Grow(Count + other.Count);
@@ -45,6 +50,7 @@ internal sealed class Candidates
         other.lows.AsSpan(0, other.Count).CopyTo(lows.AsSpan(Count));
         other.highs.AsSpan(0, other.Count).CopyTo(highs.AsSpan(Count));
         Count += other.Count;
+        other.GiveBack();
     }
 
     /// <summary>Drops the candidates that cannot be among the nearest. If too many stay, it computes their exact scores and keeps at most
@@ -62,7 +68,7 @@ internal sealed class Candidates
         return least;
     }
 
-    /// <summary>Returns the k nearest rows, in order, each with its exact score.</summary>
+    /// <summary>Returns the k nearest rows, in order, each with its exact score. The candidates cannot be used afterwards.</summary>
     /// <param name="scorer">Computes the exact score of a row.</param>
     /// <param name="rules">The order of equal scores.</param>
     public Neighbor[] Nearest(QueryScorer scorer, RowRules rules)
@@ -72,6 +78,7 @@ internal sealed class Candidates
         Cut(rules);
         var nearest = new Neighbor[Count];
         for (var i = 0; i < Count; i++) nearest[i] = new Neighbor(rows[i], lows[i]);
+        GiveBack();
         return nearest;
     }
 
@@ -130,17 +137,28 @@ internal sealed class Candidates
         Count = kept;
     }
 
-    private void Grow(int length)
+    private void Grow(int most)
     {
-        rows = Grown(rows, length);
-        lows = Grown(lows, length);
-        highs = Grown(highs, length);
+        rows = Grown(rows, most);
+        lows = Grown(lows, most);
+        highs = Grown(highs, most);
+        length = most;
     }
 
-    private T[] Grown<T>(T[] values, int length)
+    private T[] Grown<T>(T[] values, int most)
     {
-        var grown = GC.AllocateUninitializedArray<T>(length);
+        var grown = ArrayPool<T>.Shared.Rent(most);
         values.AsSpan(0, Count).CopyTo(grown);
+        ArrayPool<T>.Shared.Return(values);
         return grown;
+    }
+
+    private void GiveBack()
+    {
+        ArrayPool<int>.Shared.Return(rows);
+        ArrayPool<double>.Shared.Return(lows);
+        ArrayPool<double>.Shared.Return(highs);
+        (rows, lows, highs) = ([], [], []);
+        Count = length = 0;
     }
 }
