@@ -32,8 +32,8 @@ internal sealed class ImageNetwork : IDisposable
                 throw Input.FixedBatch is not null ? new InvalidDataException($"It takes {MostImages} images at once, too many.")
                     : new ArgumentException($"settings must have a MaxBatch of at most {most} for images of {Input.ImageBytes} bytes, "
                         + $"got {MostImages}.", nameof(settings));
-            // Native code reads the buffer, so it is pinned. It begins at a multiple of 64, because the order in which ONNX Runtime adds
-            // numbers up depends on the address, and the last bit of the sum depends on the order.
+            // Native code reads the buffer, so it is pinned. It begins at a multiple of 64, because the order in which ONNX Runtime sums
+            // numbers depends on the address, and the last bit of a sum depends on the order.
             bytes = GC.AllocateArray<byte>(MostImages * Input.ImageBytes + Alignment - 1, pinned: true);
             start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Alignment - 1));
             Dimension = TriedDimension();

@@ -12,8 +12,8 @@ namespace MetricLearning.Onnx.Runtime;
 /// <c>Microsoft.ML.OnnxRuntime</c>.</para>
 /// <para>Memory for decoded images is bounded for any number of callers: a few images are decoded at once, a few wait for their run, and
 /// all other callers wait before their image is decoded. The encoded image of each caller stays in memory meanwhile.</para>
-/// <para>The last digits of an embedding can depend on the place of its image in a batch, because ONNX Runtime may add numbers up in
-/// another order there. With a <see cref="OnnxEmbedderSettings.MaxBatch"/> of 1, an image has the same bits at each call.</para>
+/// <para>The last digits of an embedding can depend on the place of its image in a batch, because ONNX Runtime may sum numbers in another
+/// order there. With a <see cref="OnnxEmbedderSettings.MaxBatch"/> of 1, the embedding of an image has the same bits in each call.</para>
 /// <para>Thread safety: any number of threads may embed at once. One thread disposes it; <see cref="Dispose"/> waits for calls that have
 /// not ended.</para>
 /// </remarks>

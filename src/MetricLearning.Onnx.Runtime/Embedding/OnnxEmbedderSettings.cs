@@ -12,8 +12,8 @@ public sealed record OnnxEmbedderSettings
     public EmbeddingSpace Space { get; init => field = value ?? throw new ArgumentNullException(nameof(Space)); } = new();
 
     /// <summary>The largest number of images in one run of the network. Images of callers that wait at the same time run together. A file
-    /// that fixes the number of images of a run is run with that number. With 1, an image has the same bits at each call. Default:
-    /// 8.</summary>
+    /// that fixes the number of images of a run is run with that number. With 1, the embedding of an image has the same bits in each call.
+    /// Default: 8.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxBatch { get; init => field = Guard.AtLeast(value, 1); } = 8;
 

@@ -50,7 +50,7 @@ public static partial class OnnxFile
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="path">The file.</param>
     /// <param name="strict">Whether a missing tensor, an unexpected tensor or a tensor of another shape is an error. On such an error the
-    /// model stays unchanged.</param>
+    /// model stays unchanged. Default: true.</param>
     /// <param name="rename">Maps a name in the file to the name in the model, or to null to leave the tensor out; null for the rule of
     /// <see cref="WeightLoading"/>.</param>
     /// <returns>The tensors that matched, were missing, were unexpected, had another shape or were left out. It does not list the
@@ -74,7 +74,8 @@ public static partial class OnnxFile
     /// model gives the same features and can be trained further.</remarks>
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="path">The file.</param>
-    /// <param name="strict">Whether a missing or unexpected tensor is an error. On such an error the model stays unchanged.</param>
+    /// <param name="strict">Whether a missing or unexpected tensor is an error. On such an error the model stays unchanged. Default:
+    /// true.</param>
     /// <returns>The tensors that matched, were missing or were unexpected. Unexpected tensors have the file's names.</returns>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="NotSupportedException">The model has a layer without a description; the message names it.</exception>

@@ -19,19 +19,19 @@ public sealed record TopReranking
     public TopReranking(int top = 100, int k1 = 20, int k2 = 6, double lambda = 0.3) =>
         (Top, K1, K2, Lambda) = (top, k1, k2, lambda);
 
-    /// <summary>The number of nearest hits that are re-ranked.</summary>
+    /// <summary>N: the number of nearest hits that are re-ranked. Default: 100.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Top { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The length of the lists of neighbors.</summary>
+    /// <summary>The length of the lists of neighbors. Default: 20.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The length is less than 1.</exception>
     public int K1 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The number of neighbors over which encodings are averaged; 1 for no averaging.</summary>
+    /// <summary>The number of neighbors over which encodings are averaged; 1 for no averaging. Default: 6.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The share of the original distance in the result, in [0, 1].</summary>
+    /// <summary>The share of the original distance in the result, in [0, 1]. Default: 0.3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public double Lambda { get; init => field = Guard.Within(value, 0, 1); }
 

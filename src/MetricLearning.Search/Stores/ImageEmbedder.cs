@@ -39,8 +39,8 @@ public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<f
 
     /// <summary>Embeds images.</summary>
     /// <param name="values">The contents of image files.</param>
-    /// <param name="options">Options. If a number of dimensions is set, it must be that of the embeddings. Other options are
-    /// ignored.</param>
+    /// <param name="options">Options. If a number of dimensions is set, it must be that of the embeddings. Other options are ignored.
+    /// Default: null, none.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <returns>An embedding for each image, in the order of the images.</returns>
     /// <exception cref="ArgumentNullException">The images, or one of them, are null.</exception>

@@ -71,10 +71,10 @@ public sealed class ReIdDataset
     /// <summary>Reads Market-1501 as its authors pack it: the folders <c>bounding_box_train</c>, <c>query</c> and <c>bounding_box_test</c>
     /// with names like <c>0002_c1s1_000451_03.jpg</c>. Distractors (0000) stay in the gallery. Zheng et al., ICCV 2015.</summary>
     /// <param name="folder">The folder that has these three folders.</param>
-    /// <param name="keepJunk">Whether junk (−1) stays in the gallery. The protocol removes it in any case, so the scores are the
-    /// same.</param>
+    /// <param name="keepJunk">Whether junk (−1) stays in the gallery. The protocol removes it in any case, so the scores are the same.
+    /// Default: false.</param>
     /// <param name="testOnly">Whether to read only query and gallery: <c>bounding_box_train</c> need not be there, and <see cref="Train"/>
-    /// is empty.</param>
+    /// is empty. Default: false.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">A folder is missing.</exception>
     /// <exception cref="InvalidDataException">A folder has no images, names do not parse, or the gallery has none of the identities of the
@@ -88,7 +88,7 @@ public sealed class ReIdDataset
     /// <param name="folder">The folder that has the three folders. If its path contains "label", the counts of the labeled boxes are
     /// expected, otherwise those of the detected ones.</param>
     /// <param name="testOnly">Whether to read only query and gallery: <c>bounding_box_train</c> need not be there, and <see cref="Train"/>
-    /// is empty.</param>
+    /// is empty. Default: false.</param>
     /// <inheritdoc cref="Market1501" path="/exception"/>
     public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false) => From(folder!, ThreeFolderReader.Read(
         folder?.Contains("label", StringComparison.OrdinalIgnoreCase) == true
@@ -103,9 +103,9 @@ public sealed class ReIdDataset
     /// <param name="splits">The JSON file: a list of splits, each with the lists <c>train</c>, <c>query</c> and <c>gallery</c> of [path,
     /// label, camera].</param>
     /// <param name="images">The folder of the images.</param>
-    /// <param name="split">The number of the split, from 0.</param>
+    /// <param name="split">The number of the split, from 0. Default: 0.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <exception cref="ArgumentException">A path is null or empty, or <paramref name="split"/> is negative.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no folder <paramref name="images"/>.</exception>
     /// <exception cref="FileNotFoundException">The JSON file or an image is missing.</exception>
@@ -125,7 +125,7 @@ public sealed class ReIdDataset
     /// <param name="withValidation">Whether the 2,373 images of <c>list_val.txt</c>, which show the same people, belong to the training
     /// images. The training images are then the published 32,621. By default torchreid and fast-reid train only on the other
     /// 30,248.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty. Default: false.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">A file or folder is missing.</exception>
     /// <exception cref="FileNotFoundException">Images that the lists name are missing.</exception>
@@ -138,17 +138,17 @@ public sealed class ReIdDataset
     /// <c>test_label.xml</c> exist, they must agree with the names. Liu et al., ECCV 2016.</summary>
     /// <param name="folder">The folder that has the lists.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset VeRi776(string folder, bool testOnly = false) => From(folder, VeRiReader.Read(folder, testOnly));
 
     /// <summary>Reads VehicleID: the training list and one of the test lists. The gallery gets one image of each test vehicle, drawn at
     /// random; all others are queries. There are no cameras. Liu et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>image</c> and <c>train_test_split</c>.</param>
-    /// <param name="testSize">800, 1600 or 2400: the number in the name of the test list, <c>test_list_….txt</c>.</param>
-    /// <param name="seed">The seed of the draw. Papers average over ten draws: read the dataset with ten seeds.</param>
+    /// <param name="testSize">800, 1600 or 2400: the number in the name of the test list, <c>test_list_….txt</c>. Default: 800.</param>
+    /// <param name="seed">The seed of the draw. Papers average over ten draws: read the dataset with ten seeds. Default: 0.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="testSize"/> is less than 1.</exception>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset VehicleId(string folder, int testSize = 800, ulong seed = 0, bool testOnly = false) =>
@@ -159,7 +159,7 @@ public sealed class ReIdDataset
     /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>images.txt</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cub200(string folder, bool testOnly = false) => From(folder, Cub200Reader.Read(folder, testOnly));
 
@@ -168,7 +168,7 @@ public sealed class ReIdDataset
     /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>cars_annos.mat</c> and <c>car_ims</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cars196(string folder, bool testOnly = false) => From(folder, Cars196Reader.Read(folder, testOnly));
 
@@ -176,7 +176,7 @@ public sealed class ReIdDataset
     /// all other images of these products are its gallery. Song et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Ebay_train.txt</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset StanfordOnlineProducts(string folder, bool testOnly = false) =>
         From(folder, StanfordOnlineProductsReader.Read(folder, testOnly));
@@ -185,7 +185,7 @@ public sealed class ReIdDataset
     /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Eval</c> or <c>list_eval_partition.txt</c>, and <c>img</c> or <c>Img</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset InShop(string folder, bool testOnly = false) => From(folder, InShopReader.Read(folder, testOnly));
 
@@ -193,7 +193,7 @@ public sealed class ReIdDataset
     /// drawing in <c>images_evaluation</c> is a query, and all other drawings there are its gallery. Lake et al., Science 2015.</summary>
     /// <param name="folder">The folder that has these two folders.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
+    /// be missing. Default: false.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">One of the folders is missing.</exception>
     /// <exception cref="InvalidDataException">One of the folders has no images.</exception>
@@ -202,8 +202,8 @@ public sealed class ReIdDataset
     /// <summary>Reads a tree with one folder per identity (<see cref="ImageList.FromFolders"/>) and divides its identities at random. No
     /// identity is in both training and test. Each test image is a query, and all other test images are its gallery.</summary>
     /// <param name="root">The root of the tree.</param>
-    /// <param name="trainShare">The share of the identities that are for training, in (0, 1).</param>
-    /// <param name="seed">The seed of the division.</param>
+    /// <param name="trainShare">The share of the identities that are for training, in (0, 1). Default: 0.5.</param>
+    /// <param name="seed">The seed of the division. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="trainShare"/> is not in (0, 1).</exception>
     /// <exception cref="InvalidOperationException">There are fewer than two identities. The message names the folder.</exception>
     /// <inheritdoc cref="ImageList.FromFolders" path="/exception"/>
@@ -222,8 +222,8 @@ public sealed class ReIdDataset
     /// <param name="csv">The file.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
-    /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
+    /// be missing. Default: false.</param>
+    /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>. Default: false.</param>
     /// <param name="splits">The values of <c>split</c> for train, query and gallery. If query and gallery have the same one, each of its
     /// images is searched for among the others. Rows of other splits are left out; a warning names them. Default: null, the three names
     /// above.</param>
@@ -237,8 +237,8 @@ public sealed class ReIdDataset
     /// <param name="file">The file.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
-    /// be missing.</param>
-    /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
+    /// be missing. Default: false.</param>
+    /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>. Default: false.</param>
     /// <param name="splits">The values of <c>split</c> for train, query and gallery. If query and gallery have the same one, each of its
     /// images is searched for among the others. Rows of other splits are left out; a warning names them. Default: null, the three names
     /// above.</param>

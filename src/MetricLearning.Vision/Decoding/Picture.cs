@@ -14,13 +14,13 @@ public sealed class Picture
 
     private byte[] current = [], spare = [];
 
-    /// <summary>The largest number of pixels that an image may have to be decoded. A file of 50 bytes may declare billions of pixels.
+    /// <summary>The largest number of pixels of an image; a larger image is refused. A file of 50 bytes may declare billions of pixels.
     /// Default: <see cref="ImageDecoder.DefaultMaxPixels"/>, 67,108,864. Each takes <see cref="BytesPerPixel"/> bytes. Images of more than
     /// 536,870,911 pixels are never decoded.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
 
-    /// <summary>The largest number of bytes that a file or stream may have to be decoded. Reading stops when there are more. Default:
+    /// <summary>The largest number of bytes of a file or stream; a longer one is refused, and its rest is not read. Default:
     /// <see cref="ImageDecoder.DefaultMaxBytes"/>, 536,870,912.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxBytes;
@@ -37,7 +37,7 @@ public sealed class Picture
 
     /// <summary>Decodes a file: see <see cref="ImageDecoder"/>.</summary>
     /// <param name="path">The path of the file.</param>
-    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(string, Picture)" path="/exception"/>
     public static Picture Load(string path, int maxPixels = ImageDecoder.DefaultMaxPixels)
@@ -49,7 +49,7 @@ public sealed class Picture
 
     /// <summary>Decodes an image that is in memory, such as an upload.</summary>
     /// <param name="image">The bytes of the file.</param>
-    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
     /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception"/>
@@ -62,8 +62,8 @@ public sealed class Picture
 
     /// <summary>Decodes the rest of a stream, such as an entry of a zip file. The stream stays open.</summary>
     /// <param name="image">The bytes of the file.</param>
-    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
-    /// <param name="maxBytes">See <see cref="MaxBytes"/>.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
+    /// <param name="maxBytes">See <see cref="MaxBytes"/>. Default: <see cref="ImageDecoder.DefaultMaxBytes"/>.</param>
     /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> or <paramref name="maxBytes"/> is less than
     /// 1.</exception>
@@ -79,8 +79,8 @@ public sealed class Picture
     /// <summary>Decodes the rest of a stream without blocking a thread while it reads, for example the body of a web request. The stream
     /// stays open.</summary>
     /// <param name="image">The bytes of the file.</param>
-    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
-    /// <param name="maxBytes">See <see cref="MaxBytes"/>.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
+    /// <param name="maxBytes">See <see cref="MaxBytes"/>. Default: <see cref="ImageDecoder.DefaultMaxBytes"/>.</param>
     /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>
     /// <inheritdoc cref="Load(Stream, int, int, string?)" path="/exception"/>

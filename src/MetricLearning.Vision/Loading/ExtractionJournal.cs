@@ -16,7 +16,7 @@ public sealed class ExtractionJournal
     /// <summary>Names the file of a journal. The file need not exist yet.</summary>
     /// <param name="path">The path of the file.</param>
     /// <param name="key">Everything that the features depend on besides the images, their size and the batch size: the weights, the layer,
-    /// the views, the other settings of the transform. A journal with another key is refused.</param>
+    /// the views, the other settings of the transform. A journal with another key is refused. Default: empty.</param>
     /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty, or <paramref name="key"/> is null.</exception>
     public ExtractionJournal(string path, string key = "")
     {

@@ -12,9 +12,11 @@ public sealed class ImageBatch : IDisposable
         (this.images, this.labels, Indices) = (images, labels, indices);
 
     /// <summary>The normalized images [N, C, H, W], float32; C is 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Tensor Images => Guard.Owned(images, this);
 
     /// <summary>The labels [N], int64, as in <see cref="ImageList.Labels"/>; zeros if the list has no identities.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Tensor Labels => Guard.Owned(labels, this);
 
     /// <summary>The position of each image in the loader's list.</summary>

@@ -166,7 +166,7 @@ public sealed class ImageLoader
     /// </remarks>
     /// <param name="embed">Turns [N, C, H, W] into features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
     /// <see cref="FeatureExtractor.Extract"/>.</param>
-    /// <param name="batchSize">The number of images that go through the network at once, 1 or more.</param>
+    /// <param name="batchSize">The number of images that go through the network at once, 1 or more. Default: 64.</param>
     /// <param name="journal">Stores the features so that a stopped extraction can continue; null for no journal.</param>
     /// <param name="progress">Gets the progress after each batch, on the calling thread; null for no reports.</param>
     /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>

@@ -21,12 +21,12 @@ public sealed class AugMix : PixelStep
         [.. plain, Augmentation.Brightness, Augmentation.Color, Augmentation.Contrast, Augmentation.Sharpness];
 
     /// <summary>Mixes with this severity.</summary>
-    /// <param name="severity">The severity, in [1, 10]; levels are drawn below it.</param>
-    /// <param name="width">The number of chains, 1 or more.</param>
-    /// <param name="depth">The length of each chain; 0 for a random length of 1 to 3.</param>
-    /// <param name="alpha">The parameter of both distributions, greater than 0.</param>
-    /// <param name="allOperations">Whether to use brightness, color, contrast and sharpness, which resemble the corruptions of
-    /// ImageNet-C.</param>
+    /// <param name="severity">The severity, in [1, 10]; levels are drawn below it. Default: 3.</param>
+    /// <param name="width">The number of chains, 1 or more. Default: 3.</param>
+    /// <param name="depth">The length of each chain; 0 for a random length of 1 to 3. Default: 0.</param>
+    /// <param name="alpha">The parameter of both distributions, greater than 0. Default: 1.</param>
+    /// <param name="allOperations">Whether to use brightness, color, contrast and sharpness, which resemble the corruptions of ImageNet-C.
+    /// Default: true.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public AugMix(int severity = 3, int width = 3, int depth = 0, double alpha = 1, bool allOperations = true)
     {

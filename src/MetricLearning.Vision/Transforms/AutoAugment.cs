@@ -43,8 +43,9 @@ public sealed class AutoAugment : PixelStep
     public double Probability { get; }
 
     /// <summary>The 25 pairs found on ImageNet: torchvision's <c>AutoAugmentPolicy.IMAGENET</c>.</summary>
-    /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
-    /// <param name="interpolation">How pixels of rotated and sheared images are computed.</param>
+    /// <param name="probability">The probability that an image is changed at all, in [0, 1]. Default: 1.</param>
+    /// <param name="interpolation">How pixels of rotated and sheared images are computed. Default:
+    /// <see cref="Interpolation.Nearest"/>.</param>
     /// <param name="fill">The color of places outside of the image. Default: black.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment ImageNet(double probability = 1, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default) =>
@@ -54,7 +55,7 @@ public sealed class AutoAugment : PixelStep
     /// become middle gray. By default an image is changed with probability 0.1.</summary>
     /// <remarks>At level i, s = i / 10: shear 0.3 s and rotation 30° s in a drawn direction, each bilinear or bicubic by a draw; color,
     /// contrast and sharpness by the factor 0.1 + 1.8 s; posterize to 4 + ⌊4 s⌋ bits; solarize at ⌊256 s⌋.</remarks>
-    /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
+    /// <param name="probability">The probability that an image is changed at all, in [0, 1]. Default: 0.1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment FastReId(double probability = 0.1) =>
         new(probability, imageNet, AugmentationSpace.OfFastReId, smooth, Rgb.Gray);
@@ -62,7 +63,7 @@ public sealed class AutoAugment : PixelStep
     /// <summary>The policy of fast-reid's first version (2020): eight of those pairs, none of which rotates, inverts or solarizes. The
     /// levels are torchvision's, shears are bicubic, and places outside of the image become middle gray. By default an image is changed
     /// with probability 0.1.</summary>
-    /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
+    /// <param name="probability">The probability that an image is changed at all, in [0, 1]. Default: 0.1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment FastReId2020(double probability = 0.1) => new(probability,
         [

@@ -10,10 +10,10 @@ namespace MetricLearning.Vision;
 public sealed class ColorJitter : PixelStep
 {
     /// <summary>Jitters with these strengths.</summary>
-    /// <param name="brightness">The strength of the change of brightness, 0 or more.</param>
-    /// <param name="contrast">The strength of the change of contrast, 0 or more.</param>
-    /// <param name="saturation">The strength of the change of saturation, 0 or more.</param>
-    /// <param name="hue">The largest shift of the hue, in [0, 0.5].</param>
+    /// <param name="brightness">The strength of the change of brightness, 0 or more. Default: 0.</param>
+    /// <param name="contrast">The strength of the change of contrast, 0 or more. Default: 0.</param>
+    /// <param name="saturation">The strength of the change of saturation, 0 or more. Default: 0.</param>
+    /// <param name="hue">The largest shift of the hue, in [0, 0.5]. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public ColorJitter(double brightness = 0, double contrast = 0, double saturation = 0, double hue = 0)
     {

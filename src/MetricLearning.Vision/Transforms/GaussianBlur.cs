@@ -12,10 +12,10 @@ namespace MetricLearning.Vision;
 public sealed class GaussianBlur : PixelStep
 {
     /// <summary>Blurs within these bounds.</summary>
-    /// <param name="kernel">The width of the window in pixels, odd. SimCLR takes a tenth of the image's height.</param>
-    /// <param name="minSigma">The smallest standard deviation in pixels, in (0, maxSigma].</param>
-    /// <param name="maxSigma">The largest standard deviation in pixels.</param>
-    /// <param name="probability">The probability that an image is blurred, in [0, 1].</param>
+    /// <param name="kernel">The width of the window in pixels, odd. SimCLR takes a tenth of the image's height. Default: 23.</param>
+    /// <param name="minSigma">The smallest standard deviation in pixels, in (0, maxSigma]. Default: 0.1.</param>
+    /// <param name="maxSigma">The largest standard deviation in pixels. Default: 2.</param>
+    /// <param name="probability">The probability that an image is blurred, in [0, 1]. Default: 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public GaussianBlur(int kernel = 23, double minSigma = 0.1, double maxSigma = 2, double probability = 0.5)
     {

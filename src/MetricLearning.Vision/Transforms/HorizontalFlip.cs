@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning.Vision;
 
 /// <summary>Mirrors the image left to right, with a probability.</summary>
-/// <param name="probability">The probability that an image is mirrored, in [0, 1].</param>
+/// <param name="probability">The probability that an image is mirrored, in [0, 1]. Default: 0.5.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="probability"/> is not in [0, 1].</exception>
 public sealed class HorizontalFlip(double probability = 0.5) : PixelStep
 {

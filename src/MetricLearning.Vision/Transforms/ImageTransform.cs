@@ -80,11 +80,11 @@ public sealed class ImageTransform
 
     /// <summary>Makes the transform of Bag of Tricks for training: resize, mirror (0.5), shift by up to 10 pixels, normalize with
     /// ImageNet's numbers, erase (0.5).</summary>
-    /// <param name="height">The height of the network's input, 1 or more.</param>
-    /// <param name="width">The width of the network's input, 1 or more.</param>
-    /// <param name="erasing">The probability that a rectangle is erased, in [0, 1]; 0 for never.</param>
+    /// <param name="height">The height of the network's input, 1 or more. Default: 256.</param>
+    /// <param name="width">The width of the network's input, 1 or more. Default: 128.</param>
+    /// <param name="erasing">The probability that a rectangle is erased, in [0, 1]; 0 for never. Default: 0.5.</param>
     /// <param name="normalize">How values are normalized; null for ImageNet's numbers.</param>
-    /// <param name="filter">How pixels are computed when images are resized.</param>
+    /// <param name="filter">How pixels are computed when images are resized. Default: <see cref="ResizeFilter.Bilinear"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5, Normalize? normalize = null,
         ResizeFilter filter = ResizeFilter.Bilinear) => new(new Resize(height, width, filter), new HorizontalFlip(), new PadAndCrop(),
@@ -120,7 +120,7 @@ public sealed class ImageTransform
     /// <summary>Reads and transforms one image: [1, Channels, Height, Width], float32, on the CPU.</summary>
     /// <param name="path">The path of the file.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
-    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(string, Picture)" path="/exception"/>
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
@@ -131,7 +131,7 @@ public sealed class ImageTransform
     /// CPU.</summary>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
-    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
     /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception"/>
@@ -143,8 +143,8 @@ public sealed class ImageTransform
     /// open.</summary>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
-    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
-    /// <param name="maxBytes">See <see cref="Picture.MaxBytes"/>.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
+    /// <param name="maxBytes">See <see cref="Picture.MaxBytes"/>. Default: <see cref="ImageDecoder.DefaultMaxBytes"/>.</param>
     /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> or <paramref name="maxBytes"/> is less than
     /// 1.</exception>
@@ -193,8 +193,8 @@ public sealed class ImageTransform
 
     /// <summary>Transforms a batch of decoded images of one size: [N, Channels, Height, Width], float32, on the CPU.</summary>
     /// <param name="images">Red, green and blue [N, 3, h, w], uint8, on any device.</param>
-    /// <param name="seed">The seed of the random steps.</param>
-    /// <param name="epoch">The epoch, 0 or more. Image i draws from the stream (seed, epoch, i).</param>
+    /// <param name="seed">The seed of the random steps. Default: 0.</param>
+    /// <param name="epoch">The epoch, 0 or more. Image i draws from the stream (seed, epoch, i). Default: 0.</param>
     /// <exception cref="ArgumentException"><paramref name="images"/> is null or has another shape or type, or <paramref name="epoch"/> is
     /// negative.</exception>
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>

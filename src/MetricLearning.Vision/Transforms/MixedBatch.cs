@@ -14,12 +14,15 @@ public sealed class MixedBatch : IDisposable
         (this.images, this.labels, this.otherLabels, Weight) = (images, labels, otherLabels, weight);
 
     /// <summary>The mixed images [N, C, H, W], of the type and on the device of the batch.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Tensor Images => Guard.Owned(images, this);
 
     /// <summary>The labels [N], int64, of the images.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Tensor Labels => Guard.Owned(labels, this);
 
     /// <summary>The labels [N], int64, of the images that are mixed in.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Tensor OtherLabels => Guard.Owned(otherLabels, this);
 
     /// <summary>The weight of <see cref="Labels"/>, in [0, 1].</summary>

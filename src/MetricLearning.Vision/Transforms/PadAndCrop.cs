@@ -4,7 +4,7 @@ namespace MetricLearning.Vision;
 
 /// <summary>Puts a black border around the image and cuts the original size out at a random place. So the image shifts by up to
 /// <see cref="Padding"/> pixels in each direction. Luo et al., <i>Bag of Tricks</i>, CVPRW 2019, use 10.</summary>
-/// <param name="padding">The width of the border in pixels, in [0, 2³⁰ − 1].</param>
+/// <param name="padding">The width of the border in pixels, in [0, 2³⁰ − 1]. Default: 10.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="padding"/> is outside its range.</exception>
 public sealed class PadAndCrop(int padding = 10) : PixelStep
 {

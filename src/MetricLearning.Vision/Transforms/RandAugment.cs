@@ -9,9 +9,10 @@ public sealed class RandAugment : PixelStep
     private const int Bins = 31;
 
     /// <summary>Augments with this strength.</summary>
-    /// <param name="operations">The number of operations that follow each other, 0 or more.</param>
-    /// <param name="magnitude">The level, in [0, 30].</param>
-    /// <param name="interpolation">How pixels of rotated, shifted and sheared images are computed.</param>
+    /// <param name="operations">The number of operations that follow each other, 0 or more. Default: 2.</param>
+    /// <param name="magnitude">The level, in [0, 30]. Default: 9.</param>
+    /// <param name="interpolation">How pixels of rotated, shifted and sheared images are computed. Default:
+    /// <see cref="Interpolation.Nearest"/>.</param>
     /// <param name="fill">The color of places outside of the image. Default: black.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandAugment(int operations = 2, int magnitude = 9, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)

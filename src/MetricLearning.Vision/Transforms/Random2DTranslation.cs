@@ -9,9 +9,9 @@ public sealed class Random2DTranslation : PixelStep
     private readonly Resize plain, larger;
 
     /// <summary>Scales and cuts to this size.</summary>
-    /// <param name="height">The height after this step, 1 or more.</param>
-    /// <param name="width">The width after this step, 1 or more.</param>
-    /// <param name="probability">The probability that the image is enlarged and cut, in [0, 1].</param>
+    /// <param name="height">The height after this step, 1 or more. Default: 256.</param>
+    /// <param name="width">The width after this step, 1 or more. Default: 128.</param>
+    /// <param name="probability">The probability that the image is enlarged and cut, in [0, 1]. Default: 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public Random2DTranslation(int height = 256, int width = 128, double probability = 0.5)
     {

@@ -7,14 +7,14 @@ namespace MetricLearning.Vision;
 public sealed class RandomAffine : PixelStep
 {
     /// <summary>Moves the image by up to these amounts.</summary>
-    /// <param name="degrees">The largest angle, in [0, 180].</param>
-    /// <param name="translate">The largest shift as a share of the side, in [0, 1].</param>
-    /// <param name="minScale">The smallest scale, in (0, maxScale].</param>
-    /// <param name="maxScale">The largest scale.</param>
-    /// <param name="shear">The largest shear angle along x in degrees, in [0, 90).</param>
-    /// <param name="interpolation">How pixels are computed.</param>
+    /// <param name="degrees">The largest angle, in [0, 180]. Default: 0.</param>
+    /// <param name="translate">The largest shift as a share of the side, in [0, 1]. Default: 0.</param>
+    /// <param name="minScale">The smallest scale, in (0, maxScale]. Default: 1.</param>
+    /// <param name="maxScale">The largest scale. Default: 1.</param>
+    /// <param name="shear">The largest shear angle along x in degrees, in [0, 90). Default: 0.</param>
+    /// <param name="interpolation">How pixels are computed. Default: <see cref="Interpolation.Nearest"/>.</param>
     /// <param name="fill">The color of places outside of the image. Default: black.</param>
-    /// <param name="shearY">The largest shear angle along y in degrees, in [0, 90).</param>
+    /// <param name="shearY">The largest shear angle along y in degrees, in [0, 90). Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomAffine(double degrees = 0, double translate = 0, double minScale = 1, double maxScale = 1, double shear = 0,
         Interpolation interpolation = Interpolation.Nearest, Rgb fill = default, double shearY = 0)

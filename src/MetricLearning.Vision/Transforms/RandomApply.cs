@@ -4,7 +4,7 @@ namespace MetricLearning.Vision;
 
 /// <summary>Applies a step with a probability. This is torchvision's RandomApply.</summary>
 /// <param name="step">A step that keeps the size.</param>
-/// <param name="probability">The probability that the step is applied, in [0, 1].</param>
+/// <param name="probability">The probability that the step is applied, in [0, 1]. Default: 0.5.</param>
 /// <exception cref="ArgumentException"><paramref name="step"/> is null, or <paramref name="probability"/> is not in [0, 1].</exception>
 public sealed class RandomApply(PixelStep step, double probability = 0.5) : PixelStep
 {

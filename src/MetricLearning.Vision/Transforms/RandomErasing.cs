@@ -14,12 +14,12 @@ public sealed class RandomErasing : PlaneStep
     public const int Attempts = 100;
 
     /// <summary>Erases with this probability and within these bounds.</summary>
-    /// <param name="probability">The probability that an image is changed, in [0, 1].</param>
-    /// <param name="minArea">The smallest share of the image, in [0, maxArea].</param>
-    /// <param name="maxArea">The largest share of the image, in [0, 1].</param>
-    /// <param name="minAspect">The smallest height / width, in (0, 1]; the largest is its inverse.</param>
+    /// <param name="probability">The probability that an image is changed, in [0, 1]. Default: 0.5.</param>
+    /// <param name="minArea">The smallest share of the image, in [0, maxArea]. Default: 0.02.</param>
+    /// <param name="maxArea">The largest share of the image, in [0, 1]. Default: 0.4.</param>
+    /// <param name="minAspect">The smallest height / width, in (0, 1]; the largest is its inverse. Default: 0.3.</param>
     /// <param name="fill">Red, green, blue, all finite; null for ImageNet's mean.</param>
-    /// <param name="order">The meaning of <paramref name="fill"/>.</param>
+    /// <param name="order">The meaning of <paramref name="fill"/>. Default: <see cref="ErasingOrder.AfterNormalization"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="fill"/> does not have three numbers.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomErasing(double probability = 0.5, double minArea = 0.02, double maxArea = 0.4, double minAspect = 0.3,

@@ -6,7 +6,7 @@ namespace MetricLearning.Vision;
 /// B, rounded).</summary>
 /// <remarks>With probability 1 it is torchvision's <c>Grayscale(3)</c>. For batches of one channel see
 /// <see cref="Normalize.Gray"/>.</remarks>
-/// <param name="probability">The probability that an image becomes gray, in [0, 1].</param>
+/// <param name="probability">The probability that an image becomes gray, in [0, 1]. Default: 0.1.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="probability"/> is not in [0, 1].</exception>
 public sealed class RandomGrayscale(double probability = 0.1) : PixelStep
 {

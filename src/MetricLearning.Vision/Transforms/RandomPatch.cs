@@ -17,13 +17,13 @@ public sealed class RandomPatch : PixelStep
 
     /// <summary>Draws the pool. It reads as many images as the pool has pieces.</summary>
     /// <param name="images">The images that the pieces are cut out of: usually the training images.</param>
-    /// <param name="height">The height of images at this step, 1 or more; the images are scaled to it before cutting.</param>
-    /// <param name="width">The width of images at this step, 1 or more.</param>
-    /// <param name="poolSize">The number of pieces, 1 or more. On average a piece takes a quarter of an image: 32 KiB for 256 x
-    /// 128.</param>
-    /// <param name="probability">The probability that a piece is pasted, in [0, 1].</param>
-    /// <param name="seed">The seed of the pool.</param>
-    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
+    /// <param name="height">The height of images at this step, 1 or more; the images are scaled to it before cutting. Default: 256.</param>
+    /// <param name="width">The width of images at this step, 1 or more. Default: 128.</param>
+    /// <param name="poolSize">The number of pieces, 1 or more. On average a piece takes a quarter of an image: 32 KiB for 256 x 128.
+    /// Default: 1,000.</param>
+    /// <param name="probability">The probability that a piece is pasted, in [0, 1]. Default: 0.5.</param>
+    /// <param name="seed">The seed of the pool. Default: 0.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="images"/> is null or empty, or a value is outside its range.</exception>
     /// <exception cref="InvalidDataException">An image that was drawn is broken.</exception>
     /// <exception cref="IOException">An image that was drawn is missing or cannot be read.</exception>

@@ -8,9 +8,9 @@ namespace MetricLearning.Vision;
 public sealed class RandomPerspective : PixelStep
 {
     /// <summary>Tilts by up to this amount.</summary>
-    /// <param name="distortion">How far corners move, as a share of half the side, in [0, 1].</param>
-    /// <param name="probability">The probability that an image is changed, in [0, 1].</param>
-    /// <param name="interpolation">How pixels are computed.</param>
+    /// <param name="distortion">How far corners move, as a share of half the side, in [0, 1]. Default: 0.5.</param>
+    /// <param name="probability">The probability that an image is changed, in [0, 1]. Default: 0.5.</param>
+    /// <param name="interpolation">How pixels are computed. Default: <see cref="Interpolation.Bilinear"/>.</param>
     /// <param name="fill">The color of places outside of the image. Default: black.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomPerspective(double distortion = 0.5, double probability = 0.5, Interpolation interpolation = Interpolation.Bilinear,

@@ -14,9 +14,9 @@ public sealed class RandomResizedCrop : PixelStep
     /// <summary>Cuts and scales to this size.</summary>
     /// <param name="height">The height after this step, 1 or more.</param>
     /// <param name="width">The width after this step, 1 or more.</param>
-    /// <param name="minArea">The smallest share of the image, in (0, 1]. Metric learning uses torchvision's 0.08 or the milder
-    /// 0.16.</param>
-    /// <param name="filter">How pixels are computed.</param>
+    /// <param name="minArea">The smallest share of the image, in (0, 1]. Metric learning uses torchvision's 0.08 or the milder 0.16.
+    /// Default: 0.08.</param>
+    /// <param name="filter">How pixels are computed. Default: <see cref="ResizeFilter.Bilinear"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomResizedCrop(int height, int width, double minArea = 0.08, ResizeFilter filter = ResizeFilter.Bilinear)
     {

@@ -6,7 +6,7 @@ public sealed class RandomRotation : PixelStep
 {
     /// <summary>Rotates by up to this angle.</summary>
     /// <param name="degrees">The largest angle, in [0, 180].</param>
-    /// <param name="interpolation">How pixels are computed.</param>
+    /// <param name="interpolation">How pixels are computed. Default: <see cref="Interpolation.Nearest"/>.</param>
     /// <param name="fill">The color of the corners. Default: black.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomRotation(double degrees, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)

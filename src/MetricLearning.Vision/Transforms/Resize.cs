@@ -17,7 +17,7 @@ public sealed class Resize : PixelStep
     /// <summary>Scales to this size. Re-identification uses 256 x 128 (height x width).</summary>
     /// <param name="height">The height, 1 or more.</param>
     /// <param name="width">The width, 1 or more.</param>
-    /// <param name="filter">How pixels are computed.</param>
+    /// <param name="filter">How pixels are computed. Default: <see cref="ResizeFilter.Bilinear"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A side is less than 1, or the filter is not defined.</exception>
     public Resize(int height, int width, ResizeFilter filter = ResizeFilter.Bilinear)
     {

@@ -7,7 +7,7 @@ namespace MetricLearning.Vision;
 /// size.</summary>
 /// <param name="side">The length of the shorter side, 1 or more. Retrieval on CUB, Cars and SOP uses 256, then a crop of 224 or
 /// 227.</param>
-/// <param name="filter">How pixels are computed.</param>
+/// <param name="filter">How pixels are computed. Default: <see cref="ResizeFilter.Bilinear"/>.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="side"/> is less than 1, or the filter is not defined.</exception>
 public sealed class ResizeShorter(int side, ResizeFilter filter = ResizeFilter.Bilinear) : PixelStep
 {

@@ -18,8 +18,8 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     /// <summary>Creates the network with its name and the sizes of its input and output.</summary>
     /// <param name="name">The network's name, such as <c>ResNet18</c>.</param>
     /// <param name="channels">The number of channels of the feature map.</param>
-    /// <param name="minimumSize">The smallest height and width in pixels that give a feature map.</param>
-    /// <param name="imageChannels">The number of channels of the images: 3 for color, 1 for gray.</param>
+    /// <param name="minimumSize">The smallest height and width in pixels that give a feature map. Default: 1.</param>
+    /// <param name="imageChannels">The number of channels of the images: 3 for color, 1 for gray. Default: 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is less than 1.</exception>
     protected Backbone(string name, long channels, long minimumSize = 1, long imageChannels = 3) : base(name)
     {

@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>The distances of a batch to its references. They are computed when they are needed.</summary>
 /// <remarks>
-/// A loss that uses few tuples indexes the view. Their distances are computed from differences, apart from the matrix, so the backward pass
+/// A loss that uses few tuples indexes the view. Their distances are computed from differences, without the matrix, so the backward pass
 /// costs O(tuples · D) and the values are exact up to rounding. For a product (cosine, dot) the matrix is equally exact, so it is used if
 /// it is smaller. A loss that uses all tuples takes the <see cref="Matrix"/>, which is computed once for all miners and losses of the
 /// batch.

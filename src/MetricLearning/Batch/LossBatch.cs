@@ -85,12 +85,14 @@ public sealed class LossBatch : IDisposable
     }
 
     /// <summary>The embeddings [N, D], float32 or float64 (half precision is widened to float32), with gradient.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Tensor Embeddings => Guard.Owned(embeddings, this);
 
     /// <summary>The labels, int64 [N]; null if tuples were given instead.</summary>
     public Tensor? Labels { get; }
 
     /// <summary>The references [M, D]; the embeddings themselves if no references were given.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Tensor References => Guard.Owned(references, this);
 
     /// <summary>The labels of the references, int64 [M]; null if tuples were given instead.</summary>
@@ -119,6 +121,7 @@ public sealed class LossBatch : IDisposable
     public long Columns { get; }
 
     /// <summary>The pairs that may be used: by the labels, or by the given tuples.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
     public Pairs Candidates
     {
         get
@@ -135,6 +138,7 @@ public sealed class LossBatch : IDisposable
     }
 
     /// <summary>Gets the distances of this batch. All calls with an equal distance get the same view, with one matrix.</summary>
+    /// <param name="distance">The distance.</param>
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public DistanceView Distances(Distance distance)
     {

@@ -31,7 +31,7 @@ public sealed record Dbscan
     /// <exception cref="ArgumentOutOfRangeException">The radius is not finite, or not greater than 0.</exception>
     public double Radius { get; init => field = Guard.Positive(value); }
 
-    /// <summary>The least number of neighbors of a core row, itself included.</summary>
+    /// <summary>The least number of neighbors of a core row, itself included. Default: 4.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int MinNeighbors { get; init => field = Guard.AtLeast(value, 1); }
 

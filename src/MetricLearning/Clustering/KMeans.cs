@@ -26,7 +26,7 @@ public sealed record KMeans
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Clusters { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The seed of the starts.</summary>
+    /// <summary>The seed of the starts. Default: 0.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>The number of runs from different starts. Default: 1.</summary>

@@ -16,7 +16,7 @@ public sealed class KMeansResult : IDisposable
     /// <exception cref="ObjectDisposedException">The result has been disposed.</exception>
     public Tensor Centers => Guard.Owned(centers, this);
 
-    /// <summary>The cluster of each row, from 0: what <see cref="ClusterAgreement"/> compares with labels.</summary>
+    /// <summary>The cluster of each row, from 0. <see cref="ClusterAgreement"/> compares these numbers with labels.</summary>
     public IReadOnlyList<long> Assignments { get; }
 
     /// <summary>The sum of squared distances of the rows from their centers.</summary>

@@ -36,25 +36,38 @@ public static class Scalars
     [ThreadStatic] private static int made;
 
     /// <summary>Makes a float64 number. An operation with a float32 tensor stays float32, as in PyTorch.</summary>
+    /// <param name="value">The number.</param>
     public static HeldScalar S(double value) => new(Hold(value.ToScalar()));
 
     /// <summary>Makes an int64 number.</summary>
+    /// <param name="value">The number.</param>
     public static HeldScalar S(long value) => new(Hold(value.ToScalar()));
 
     /// <summary>Makes an integer number.</summary>
+    /// <param name="value">The number.</param>
     public static HeldScalar S(int value) => new(Hold(value.ToScalar()));
 
     /// <summary>Makes a truth value, for masks.</summary>
+    /// <param name="value">The truth value.</param>
     public static HeldScalar S(bool value) => new(Hold(value.ToScalar()));
 
     /// <summary>Computes <c>x + y</c> of two tensors, which broadcast. TorchSharp's own operator makes a new scalar 1 in each
     /// call.</summary>
+    /// <param name="x">The first summand.</param>
+    /// <param name="y">The second summand.</param>
+    /// <returns>The sum, a new tensor, which the caller disposes.</returns>
     public static Tensor Plus(this Tensor x, Tensor y) => x.add(y, one);
 
     /// <summary>Computes <c>x + y</c> in place and returns x, the same object.</summary>
+    /// <param name="x">The tensor that receives the sum.</param>
+    /// <param name="y">The second summand.</param>
+    /// <returns><paramref name="x"/>.</returns>
     public static Tensor Plus_(this Tensor x, Tensor y) => x.add_(y, one);
 
     /// <summary>Computes <c>x + y</c> of a tensor and a number.</summary>
+    /// <param name="x">The tensor.</param>
+    /// <param name="y">The number.</param>
+    /// <returns>The sum, a new tensor, which the caller disposes.</returns>
     public static Tensor Plus(this Tensor x, Scalar y) => x.add(y, one);
 
     /// <summary>Makes 0, 1, ... count − 1 as int64 [count]: <c>arange(count)</c> with bounds that stay alive.</summary>

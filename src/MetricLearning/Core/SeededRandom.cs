@@ -59,6 +59,7 @@ public sealed class SeededRandom
     }
 
     /// <summary>A whole number in <c>[0, bound)</c>, each equally likely (Lemire's method with rejection).</summary>
+    /// <param name="bound">The end of the range, above 0. It is never returned.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="bound"/> is not positive.</exception>
     public int NextInt(int bound)
     {
@@ -77,6 +78,8 @@ public sealed class SeededRandom
     public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
 
     /// <summary>A number in <c>[low, high)</c>, each equally likely.</summary>
+    /// <param name="low">The lower end, finite.</param>
+    /// <param name="high">The upper end, finite.</param>
     /// <exception cref="ArgumentOutOfRangeException">A bound is not finite.</exception>
     public double NextDouble(double low, double high)
     {
@@ -89,6 +92,7 @@ public sealed class SeededRandom
     public double NextGaussian() => Math.Sqrt(-2 * Math.Log(1 - NextDouble())) * Math.Cos(2 * Math.PI * NextDouble());
 
     /// <summary>Shuffles the items in place; each order is equally likely (Fisher and Yates).</summary>
+    /// <param name="items">The items.</param>
     public void Shuffle<T>(Span<T> items)
     {
         for (var i = items.Length - 1; i > 0; i--)

@@ -35,8 +35,8 @@ public sealed class Curriculum : ITrainingState
     /// to 1 at <paramref name="end"/>.</summary>
     /// <param name="end">When it ends, counted from the start of training.</param>
     /// <param name="start">When it begins. Default: at once.</param>
-    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
-    /// <see cref="Sampler.BatchesPerEpoch"/>.</param>
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs, null otherwise (the
+    /// default). It is <see cref="Sampler.BatchesPerEpoch"/>.</param>
     /// <exception cref="ArgumentException">Start and end differ in unit, the end is not after the start, or a length is in epochs and the
     /// iterations of an epoch are not given.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The iterations of an epoch are not positive.</exception>

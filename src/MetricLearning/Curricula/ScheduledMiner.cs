@@ -19,7 +19,7 @@ public sealed class ScheduledMiner : Miner
     /// <summary>Creates a miner that follows a curriculum.</summary>
     /// <param name="curriculum">The curriculum.</param>
     /// <param name="stages">The miners, each with the progress from which it mines: the first from 0, the others in ascending order up to 1
-    /// at most. All have equal <see cref="Miner.Distance"/>s, or all have none. It becomes that of this miner.</param>
+    /// at most. All have equal <see cref="Miner.Distance"/>s, or all have none. This miner gets the same distance.</param>
     /// <exception cref="ArgumentNullException">An argument or a miner is null.</exception>
     /// <exception cref="ArgumentException">There is no stage, the first does not begin at 0, the stages are not in order, one begins after
     /// 1, or their distances are not equal.</exception>

@@ -241,13 +241,13 @@ public abstract class NetworkGraph
     /// <summary>The mean over some axes.</summary>
     /// <param name="x">The value.</param>
     /// <param name="axes">The axes.</param>
-    /// <param name="keep">Whether the axes stay, with size 1.</param>
+    /// <param name="keep">Whether the axes stay, with size 1. Default: false.</param>
     public abstract GraphValue Mean(GraphValue x, IReadOnlyList<int> axes, bool keep = false);
 
     /// <summary>The largest value over some axes.</summary>
     /// <param name="x">The value.</param>
     /// <param name="axes">The axes.</param>
-    /// <param name="keep">Whether the axes stay, with size 1.</param>
+    /// <param name="keep">Whether the axes stay, with size 1. Default: false.</param>
     public abstract GraphValue Maximum(GraphValue x, IReadOnlyList<int> axes, bool keep = false);
 
     /// <summary>The Euclidean length along an axis, which stays with size 1.</summary>

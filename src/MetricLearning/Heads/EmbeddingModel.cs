@@ -32,7 +32,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// <param name="backbone">The network that turns images into a feature map.</param>
     /// <param name="pooling">The layer that turns the map into a vector; null for <see cref="GlobalAveragePooling"/>.</param>
     /// <param name="neck">The layer between the features and the embedding, such as <see cref="BNNeck"/>; null for none.</param>
-    /// <param name="classes">The number of classes C (identities) of the classifier; 0 for a model without one.</param>
+    /// <param name="classes">The number of classes C (identities) of the classifier; 0 for a model without one. Default: 0.</param>
     /// <param name="projection">The layer between the pooling and the features, such as <see cref="FullyConnectedNeck"/>; null for
     /// none.</param>
     /// <param name="classifierBias">Whether the classifier has a bias; null for "only if there is no neck". Its weights start from
@@ -67,7 +67,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// bias.</summary>
     /// <remarks>Its published weights load strictly with <see cref="WeightNames.TorchReId"/>.</remarks>
     /// <param name="backbone">OSNet in one of its widths.</param>
-    /// <param name="classes">The number of classes C (identities) of the classifier; 0 for a model without one.</param>
+    /// <param name="classes">The number of classes C (identities) of the classifier; 0 for a model without one. Default: 0.</param>
     /// <exception cref="ArgumentNullException">The backbone is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative.</exception>
     public static EmbeddingModel TorchReId(OSNet backbone, long classes = 0)

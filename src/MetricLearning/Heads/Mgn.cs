@@ -38,7 +38,8 @@ public sealed class Mgn : PartModel, IGraphModel
     /// <summary>Sets up the model from a ResNet, whose layers it takes over and copies into the branches, with the weights that they
     /// have.</summary>
     /// <param name="resNet">The network. The model takes over its layers: do not use it afterwards.</param>
-    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
+    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers. Default:
+    /// 0.</param>
     /// <param name="reducedDimension">The length of each part's feature. Default: 256.</param>
     /// <param name="pooling">Makes the pooling of each head; null for <see cref="GeMPooling"/>.</param>
     /// <exception cref="ArgumentNullException">The network is null.</exception>

@@ -26,7 +26,8 @@ public sealed class Pcb : PartModel, IGraphModel
 
     /// <summary>Sets up the model.</summary>
     /// <param name="backbone">The network that turns images into a map, such as <c>ResNet.ResNet50(lastStride: 1)</c>.</param>
-    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
+    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers. Default:
+    /// 0.</param>
     /// <param name="parts">The number of horizontal stripes. Default: 6.</param>
     /// <param name="reducedDimension">The length of the input of each classifier. Default: 256.</param>
     /// <exception cref="ArgumentNullException">The backbone is null.</exception>

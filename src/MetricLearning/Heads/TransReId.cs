@@ -35,7 +35,8 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphMo
 
     /// <summary>Sets up the model, which owns the transformer.</summary>
     /// <param name="transformer">The transformer, with or without side information.</param>
-    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
+    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers. Default:
+    /// 0.</param>
     /// <param name="groups">The number of groups of patches in the jigsaw; 0 for no jigsaw. Default: 4.</param>
     /// <param name="shift">The patch, counted from 1, that comes first before the shuffle; the patches before it move to the end. Default:
     /// 5.</param>

@@ -7,8 +7,9 @@ namespace MetricLearning;
 /// Σ_{i≠j} c_ij²</c>, where c is the D × D matrix of correlations between the features of the first view and those of the second.
 /// </summary>
 /// <remarks>
-/// Default: λ = 0.005, as the authors (and TensorFlow Similarity's Barlow). Needs no labels and no negatives. A feature that does not vary,
-/// as in a batch of one row, has the correlation 0; no rows: 0. Zbontar, Jing, Misra, LeCun, Deny, <i>Barlow Twins</i>, ICML 2021, eq. 1.
+/// Default: λ = 0.005, as in the authors' code and in TensorFlow Similarity's Barlow. The loss needs no labels and no negatives. A feature
+/// that does not vary, as in a batch of one row, has the correlation 0. Without rows the loss is 0. Zbontar, Jing, Misra, LeCun, Deny,
+/// <i>Barlow Twins</i>, ICML 2021, eq. 1.
 /// </remarks>
 public sealed class BarlowTwinsLoss : ViewLoss
 {

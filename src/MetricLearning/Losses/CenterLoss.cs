@@ -25,6 +25,7 @@ public sealed class CenterLoss : MetricLoss
     }
 
     /// <summary>The learned centers [C, D], one row for each class.</summary>
+    /// <exception cref="ObjectDisposedException">The loss has been disposed.</exception>
     public Parameter Centers => Guard.Owned(centers, this);
 
     /// <inheritdoc/>

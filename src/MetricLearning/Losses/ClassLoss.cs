@@ -27,8 +27,8 @@ public abstract class ClassLoss : MetricLoss
     /// <param name="classes">The number of classes C, at least 1.</param>
     /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
     /// <param name="centersPerClass">The number K of centers, which are the learned vectors, of each class, at least 1. The centers of a
-    /// class are adjacent rows.</param>
-    /// <param name="deviation">The standard deviation of the initial vectors, above 0.</param>
+    /// class are adjacent rows. Default: 1.</param>
+    /// <param name="deviation">The standard deviation of the initial vectors, above 0. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
     protected ClassLoss(string name, long classes, long dimension, long centersPerClass = 1, double deviation = 1) : base(name)
     {
@@ -61,6 +61,7 @@ public abstract class ClassLoss : MetricLoss
     public long CentersPerClass { get; }
 
     /// <summary>[C·K, D]: the learned vectors. Class c has the rows cK to cK + K − 1.</summary>
+    /// <exception cref="ObjectDisposedException">The loss has been disposed.</exception>
     public Parameter Weights
     {
         get

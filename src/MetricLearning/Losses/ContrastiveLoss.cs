@@ -65,6 +65,7 @@ public sealed class ContrastiveLoss : TupleLoss
     /// </summary>
     /// <param name="positiveMargin">The positive margin m⁺. Default: 0.</param>
     /// <param name="negativeMargin">The negative margin m⁻. Default: 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A margin is not finite.</exception>
     public static ContrastiveLoss SignalToNoise(double positiveMargin = 0, double negativeMargin = 1) =>
         new(positiveMargin, negativeMargin) { Distance = Distance.SignalToNoise.Normalized() };
 

@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// Softmax cross entropy of cosines with a margin subtracted from the own class: <c>−log softmax(s·(cos(x, w_c) − m·[c = y]))_y</c>.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.35, s = 64, mean over the samples. Wang et al., <i>CosFace</i>, CVPR 2018, eq. 4 (AM-softmax is the same); as
-/// pytorch-metric-learning's CosFaceLoss (its weights are [D, C]) and fast-reid's CosSoftmax.
+/// Default: m = 0.35, s = 64, mean over the samples. Wang et al., <i>CosFace</i>, CVPR 2018, eq. 4; AM-softmax is the same loss. It follows
+/// pytorch-metric-learning's CosFaceLoss, whose weights are [D, C], and fast-reid's CosSoftmax.
 /// </remarks>
 /// <param name="classes">The number of classes C, at least 1.</param>
 /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>

@@ -54,6 +54,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     public bool StoresBatches { get; init; } = true;
 
     /// <summary>The current number of rows in the memory.</summary>
+    /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
     public long Count
     {
         get
@@ -87,6 +88,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     }
 
     /// <summary>Removes all rows. The count of batches for the warm-up stays.</summary>
+    /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
     public void Clear()
     {
         Guard.InUse(this);

@@ -6,9 +6,9 @@ namespace MetricLearning;
 /// <remarks>
 /// The first view holds the student's embeddings [N, D]. The second view holds the teacher's embeddings [N, D], into which no gradient
 /// flows. The cosine form is <c>mean (1 − cos(s, t))</c> over the rows. The squared form is <c>mean (s − t)²</c> over all numbers, as in
-/// sentence-transformers' MSELoss. Needs no labels. If the student has another width, add a layer that maps to the teacher's width, or use
-/// <see cref="RelationDistillationLoss"/> or <see cref="RankingDistillationLoss"/>, which take any width. A row of zeros has the cosine 0;
-/// no rows: 0.
+/// sentence-transformers' MSELoss. The loss needs no labels. If the student has another width, add a layer that maps to the teacher's
+/// width, or use <see cref="RelationDistillationLoss"/> or <see cref="RankingDistillationLoss"/>, which take any width. A row of zeros has
+/// the cosine 0. Without rows the loss is 0.
 /// </remarks>
 public sealed class EmbeddingDistillationLoss : ViewLoss
 {

@@ -8,8 +8,8 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: γ = 2, α = 0.25 for all classes, mean over the samples, as in fast-reid's FocalLoss. With γ = 0 and α = 1 it is cross entropy.
-/// Value and gradient are finite at p = 0 and p = 1; fast-reid's loss is NaN if any probability is 0. No samples: 0 with a gradient of 0.
-/// NaN logits: NaN. Lin et al., <i>Focal Loss for Dense Object Detection</i>, ICCV 2017, eq. 5.
+/// Value and gradient are finite at p = 0 and p = 1; fast-reid's loss is NaN if any probability is 0. Without samples the loss is 0 with a
+/// gradient of 0. NaN logits give NaN. Lin et al., <i>Focal Loss for Dense Object Detection</i>, ICCV 2017, eq. 5.
 /// </remarks>
 public sealed class FocalLoss : LogitLoss
 {

@@ -10,9 +10,9 @@ namespace MetricLearning;
 /// <remarks>
 /// The value of anchor i is the softmax cross entropy of cosines ÷ τ, in which its own positive is the right class. The cosines are those
 /// of the anchor with all positives, of the anchor with the other anchors, of its positive with the other positives, and of the anchor with
-/// the hard negatives, if given. A pair is left out if the guide gives it a greater cosine than it gives anchor and positive. Default: τ =
-/// 0.01, mean over the anchors, as in sentence-transformers' GISTEmbedLoss. The loss of one row without hard negatives is 0, and that of no
-/// rows is 0. No gradient flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training
+/// the hard negatives, if given. A pair is left out if the guide gives it a greater cosine than the cosine of anchor and positive. Default:
+/// τ = 0.01, mean over the anchors, as in sentence-transformers' GISTEmbedLoss. The loss of one row without hard negatives is 0, and that
+/// of no rows is 0. No gradient flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training
 /// Negatives</i>, 2024. For other losses: <see cref="Pairs.WithoutFalseNegatives"/>.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
@@ -40,9 +40,9 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
     /// <param name="anchors">The anchors [N, D].</param>
     /// <param name="positives">The positives [N, D].</param>
     /// <param name="negatives">The hard negatives [H, D]; each anchor is compared with all of them.</param>
-    /// <param name="guideAnchors">[N, G].</param>
-    /// <param name="guidePositives">[N, G].</param>
-    /// <param name="guideNegatives">[H, G].</param>
+    /// <param name="guideAnchors">The guide's embeddings of the anchors, [N, G].</param>
+    /// <param name="guidePositives">The guide's embeddings of the positives, [N, G].</param>
+    /// <param name="guideNegatives">The guide's embeddings of the hard negatives, [H, G].</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public Tensor forward(

@@ -8,8 +8,8 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: ε = 0.1 over all classes, mean over the samples, which is <c>F.cross_entropy(label_smoothing: 0.1)</c> and the identity loss of
 /// torchreid and reid-strong-baseline. Labels may also be [N, C]: one-hot of any type, or soft targets whose rows sum to 1. No label is
-/// ignored: on the CPU, a label out of range throws an exception that names it. No samples: 0 with a gradient of 0. NaN logits: NaN.
-/// Szegedy et al., <i>Rethinking the Inception Architecture</i>, CVPR 2016, section 7.
+/// ignored: on the CPU, a label out of range throws an exception that names it. Without samples the loss is 0 with a gradient of 0. NaN
+/// logits give NaN. Szegedy et al., <i>Rethinking the Inception Architecture</i>, CVPR 2016, section 7.
 /// </remarks>
 public sealed class LabelSmoothingCrossEntropyLoss : LogitLoss
 {

@@ -44,6 +44,6 @@ public sealed record LossReport
     /// </summary>
     public double? EffectiveRank { get; init; }
 
-    /// <summary>Active ÷ terms; 0 if there are no terms.</summary>
+    /// <summary>The share of the terms that are not 0: <see cref="Active"/> ÷ <see cref="Terms"/>; 0 if there are no terms.</summary>
     public double ActiveFraction => Terms == 0 ? 0 : (double)Active / Terms;
 }

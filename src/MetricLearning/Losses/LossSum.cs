@@ -29,7 +29,7 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     /// <summary>Adds a loss.</summary>
     /// <param name="name">Its name in the result and in the state dictionary: not empty, without a dot, not used yet.</param>
     /// <param name="loss">A metric loss, a loss of logits, or any module (tensor, labels) → scalar. The sum takes ownership of it.</param>
-    /// <param name="of">Selects the output that the loss uses. Default: the features.</param>
+    /// <param name="of">Selects the output that the loss uses. Default: null, the features.</param>
     /// <param name="weight">The weight of the loss, finite. Default: 1.</param>
     /// <returns>This sum.</returns>
     /// <exception cref="ArgumentException">The name is empty, has a dot, or is used already; or the weight is not finite.</exception>
@@ -98,7 +98,7 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     /// <summary>Computes the sum of losses that all use one tensor, and a report of each part.</summary>
     /// <param name="embeddings">The embeddings [N, D].</param>
     /// <param name="labels">The labels [N], integers of any width.</param>
-    /// <param name="detailed">As in <see cref="Compute(ModelOutput, Tensor, bool)"/>.</param>
+    /// <param name="detailed">As in <see cref="Compute(ModelOutput, Tensor, bool)"/>. Default: false.</param>
     /// <inheritdoc cref="forward(ModelOutput, Tensor)" path="/exception"/>
     public LossSumResult Compute(Tensor embeddings, Tensor labels, bool detailed = false) =>
         Compute(All(embeddings), labels, detailed);

@@ -8,12 +8,12 @@ namespace MetricLearning;
 /// the others, both directly and by its context, which is its similarity to all embeddings and proxies.
 /// </summary>
 /// <remarks>
-/// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. Two
-/// terms, each <c>log(1 + Σ_{c≠y} e^{v_c} over the v_c ≥ 0)</c> for each sample: intrinsic, <c>v_c = F(x, p_c) − F(x, p_y) + δ</c>; and,
-/// with the weight λ, context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels name the proxy of each sample;
-/// they may be meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples. Aziere and Todorovic,
-/// <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as in pytorch-metric-learning's ManifoldLoss, which
-/// draws the meta-classes at random if none are given, and inverts in float32.
+/// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. The
+/// loss of a sample has two terms, each <c>log(1 + Σ_{c≠y} e^{v_c} over the v_c ≥ 0)</c>: intrinsic, <c>v_c = F(x, p_c) − F(x, p_y) +
+/// δ</c>; and, with the weight λ, context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels name the proxy of
+/// each sample; they may be meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples. Aziere and
+/// Todorovic, <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as in pytorch-metric-learning's
+/// ManifoldLoss, which draws the meta-classes at random if none are given, and inverts in float32.
 /// </remarks>
 /// <param name="classes">The number of classes C, the number of proxies; pytorch-metric-learning has 50.</param>
 /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>

@@ -33,7 +33,7 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
     /// <summary>Wraps a sum of losses. All its parts get the prefix, whichever output they select.</summary>
     /// <param name="losses">The sum, whose losses take every width d. This module takes ownership of it.</param>
     /// <param name="widths">The widths d_i, as for a single loss.</param>
-    /// <param name="weights">The weights w_i, as for a single loss.</param>
+    /// <param name="weights">The weights w_i, as for a single loss; null for all 1.</param>
     /// <exception cref="ArgumentNullException">The sum or the widths are null.</exception>
     /// <exception cref="ArgumentException">As for a single loss.</exception>
     public MatryoshkaLoss(LossSum losses, IReadOnlyList<long> widths, IReadOnlyList<double>? weights = null)

@@ -44,6 +44,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     }
 
     /// <summary>Computes the loss of a batch that several losses share.</summary>
+    /// <param name="batch">The batch: embeddings with labels, or with given tuples.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentNullException">The batch is null.</exception>
     public Tensor forward(LossBatch batch)
@@ -100,6 +101,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     private protected virtual Distance ReportDistance => Distance.Euclidean;
 
     /// <summary>Computes the values of the loss before they are reduced. The caller frees the tensors that are created here.</summary>
+    /// <param name="batch">The batch: embeddings with labels, or with given tuples.</param>
     protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
 
     /// <summary>Computes the terms, and requires that their tensors fit each other.</summary>

@@ -7,8 +7,8 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: dot product of rows of length 1 (s = −d), mean over the classes, as in pytorch-metric-learning. The paper does not scale the
 /// embeddings (<see cref="Distance.Dot"/>), and penalizes their length instead. From each class it takes the first row that has a positive,
-/// with its first positive, so the order of the batch matters. Fewer than two classes with a pair: 0. It needs labels: given tuples are
-/// refused. Memory O(N²). Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
+/// with its first positive, so the order of the batch matters. If fewer than two classes have a pair, the loss is 0. The loss needs labels:
+/// given tuples are refused. Memory O(N²). Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
 /// </remarks>
 public sealed class NPairsLoss : TupleLoss
 {

@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as in
-/// pytorch-metric-learning (which gives NaN if there is none; here the loss is 0). Its soft-nearest-neighbor form has σ = 1/τ. Memory
-/// O(N²). Goldberger et al., <i>Neighborhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
+/// pytorch-metric-learning (which gives NaN if there is none; here the loss is 0). With σ = 1/τ it is the soft nearest neighbor loss.
+/// Memory O(N²). Goldberger et al., <i>Neighborhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
 /// </remarks>
 public sealed class NcaLoss : TupleLoss
 {

@@ -4,8 +4,8 @@ namespace MetricLearning;
 
 /// <summary>Softmax cross entropy of cosines: <c>−log softmax(cos(x, w_c) / τ)_y</c>.</summary>
 /// <remarks>
-/// Default: τ = 0.05, mean over the samples. Zhai, Wu, <i>Classification is a Strong Baseline for Deep Metric Learning</i>, BMVC 2019; as
-/// pytorch-metric-learning's NormalizedSoftmaxLoss (its weights are [D, C]).
+/// Default: τ = 0.05, mean over the samples. Zhai, Wu, <i>Classification is a Strong Baseline for Deep Metric Learning</i>, BMVC 2019. It
+/// follows pytorch-metric-learning's NormalizedSoftmaxLoss, whose weights are [D, C].
 /// </remarks>
 /// <param name="classes">The number of classes C, at least 1.</param>
 /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>

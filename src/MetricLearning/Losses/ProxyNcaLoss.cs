@@ -24,13 +24,15 @@ public sealed class ProxyNcaLoss(long classes, long dimension, double scale = 1)
     /// <param name="classes">The number of classes C, at least 1.</param>
     /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
     /// <param name="temperature">The temperature 1/σ, above 0. Default: 1/9.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public static ProxyNcaLoss PlusPlus(long classes, long dimension, double temperature = 1.0 / 9) =>
         new(classes, dimension, 1 / Guard.Positive(temperature));
 
     /// <summary>The scale σ.</summary>
     public double Scale { get; } = Guard.Positive(scale);
 
-    /// <summary>Whether the denominator includes the own proxy. Default: true. Without it the loss has no lower bound.</summary>
+    /// <summary>Whether the denominator includes the own proxy. Default: true. If not, the loss has no lower bound.</summary>
+    /// <exception cref="ArgumentException">The value is false, and there is only one class.</exception>
     public bool OwnInDenominator
     {
         get => ownInDenominator;

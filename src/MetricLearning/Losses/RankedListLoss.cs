@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>
 /// Pulls an anchor's positives within <c>α − m</c> and keeps its negatives beyond <c>α</c>: <c>(1 − λ) · Σ_p w_p [d_p − (α − m)]₊ + λ · Σ_n
 /// w_n [α − d_n]₊</c>, where the weights of the violating pairs are, on each side, <c>exp(T_p (d_p − (α − m)))</c> and <c>exp(T_n (α −
-/// d_n))</c> over their sum.
+/// d_n))</c>, divided by their sum.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalized rows, mean over all anchors, as in

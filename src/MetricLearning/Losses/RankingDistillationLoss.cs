@@ -9,9 +9,9 @@ namespace MetricLearning;
 /// flows. D and T may differ. For each row the similarities to all other rows become probabilities, <c>q = softmax(cos/τ)</c>, and the
 /// value is the mean over the rows of <c>KL(q_teacher ‖ q_student) = Σ q'(log q' − log q)</c>. It is 0 if both models give the same
 /// probabilities. These are ListNet's top-one probabilities (Cao et al., ICML 2007); a smaller τ gives more weight to the top of the list.
-/// Default: τ = 0.1 for both. The loss of one row, or of none, is 0. Needs no labels. Memory O(N²). It follows contextual similarity
-/// distillation (Wu et al., CVPR 2022) and SEED (Fang et al., ICLR 2021). They compare a row with rows of the gallery and of a queue; this
-/// loss compares it with the other rows of the batch.
+/// Default: τ = 0.1 for both. The loss of one row, or of none, is 0. The loss needs no labels. Memory O(N²). It follows contextual
+/// similarity distillation (Wu et al., CVPR 2022) and SEED (Fang et al., ICLR 2021). They compare a row with rows of the gallery and of a
+/// queue; this loss compares it with the other rows of the batch.
 /// </remarks>
 public sealed class RankingDistillationLoss : ViewLoss
 {

@@ -7,8 +7,8 @@ namespace MetricLearning;
 /// The first view holds the student's embeddings [N, D]. The second view holds the teacher's embeddings [N, T], into which no gradient
 /// flows. D and T may differ. The distance part is the mean over all N² pairs of <c>h(d(i,j)/μ − d'(i,j)/μ')</c>, where d is the Euclidean
 /// distance, μ is the mean of the distances above 0, and h is Huber's loss (x²/2 up to 1, then |x| − 1/2). The angle part is the mean over
-/// all N³ triples of <c>h(cos ∠ijk − cos ∠'ijk)</c>. Default: weights 1 and 2. One row or none: 0. Memory O(N²·(N + D + T)). Needs no
-/// labels. Park et al., <i>Relational Knowledge Distillation</i>, CVPR 2019, and its published code.
+/// all N³ triples of <c>h(cos ∠ijk − cos ∠'ijk)</c>. Default: weights 1 and 2. The loss of one row, or of none, is 0. Memory O(N²·(N + D +
+/// T)). The loss needs no labels. Park et al., <i>Relational Knowledge Distillation</i>, CVPR 2019, and its published code.
 /// </remarks>
 public sealed class RelationDistillationLoss : ViewLoss
 {

@@ -15,8 +15,8 @@ namespace MetricLearning;
 /// updated (SGD with momentum and weight decay on these rows). So time and memory of a step depend on the number of drawn classes; a
 /// gradient of [C, D] is never made. The vectors themselves do not require a gradient, so other optimizers do not change them. In
 /// evaluation mode all classes count. The draws use torch's random numbers on the device of the vectors. The momentum is a buffer: it moves
-/// and is saved with the loss. A checkpoint is saved after <see cref="Step"/>; between a backward pass and <see cref="Step"/>, saving
-/// throws. Loading drops the gradients that are not applied. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
+/// and is saved with the loss. Save a checkpoint after <see cref="Step"/>: between a backward pass and <see cref="Step"/>, saving throws.
+/// Loading drops gradients that <see cref="Step"/> has not applied. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class SampledClasses : nn.Module

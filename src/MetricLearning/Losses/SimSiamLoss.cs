@@ -6,8 +6,9 @@ namespace MetricLearning;
 /// into z.</summary>
 /// <remarks>
 /// The first argument is p [N, D], the predictor's output for one view. The second argument is z [N, D], the projector's output for the
-/// other view. Needs no labels and no negatives. The best value is −1; TensorFlow Similarity halves it and adds 0.001. A row of zeros has
-/// the cosine 0; no rows: 0. Chen and He, <i>Exploring Simple Siamese Representation Learning</i>, CVPR 2021, eqs. 1-4.
+/// other view. The loss needs no labels and no negatives. The best value is −1; TensorFlow Similarity halves it and adds 0.001. A row of
+/// zeros has the cosine 0. Without rows the loss is 0. Chen and He, <i>Exploring Simple Siamese Representation Learning</i>, CVPR 2021,
+/// eqs. 1-4.
 /// </remarks>
 public sealed class SimSiamLoss : ViewLoss
 {

@@ -5,9 +5,9 @@ namespace MetricLearning;
 /// <summary>ArcFace with several vectors per class. Only the nearest vector of each class counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. Use
 /// it for noisy labels.</summary>
 /// <remarks>
-/// Wrongly labeled samples gather at another vector than the others; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians,
-/// s = 64, mean over the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as in pytorch-metric-learning (weights [D, C·K], the
-/// margin in degrees).
+/// Samples with wrong labels gather at another vector than the other samples of their class; <see cref="GetOutliers"/> finds them. Default:
+/// K = 3, m = 0.5 radians, s = 64, mean over the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as in pytorch-metric-learning
+/// (weights [D, C·K], the margin in degrees).
 /// </remarks>
 /// <param name="classes">The number of classes C, at least 1.</param>
 /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>

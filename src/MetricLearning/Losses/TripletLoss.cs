@@ -56,7 +56,8 @@ public sealed class TripletLoss : TupleLoss
     /// visualisation</i>, Scientific Reports 2019.
     /// </summary>
     /// <param name="margin">The margin m; 1 by default, 0 if the margin is soft.</param>
-    /// <param name="softMargin">Whether softplus replaces the hinge.</param>
+    /// <param name="softMargin">Whether softplus replaces the hinge. Default: false.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The margin is not finite.</exception>
     public static TripletLoss PositiveNegative(double? margin = null, bool softMargin = false) => new(margin ?? (softMargin ? 0 : 1))
     {
         SoftMargin = softMargin,
@@ -68,7 +69,7 @@ public sealed class TripletLoss : TupleLoss
     /// <summary>Creates the batch-hard triplet loss as another library defines it, to reproduce its numbers.</summary>
     /// <param name="dialect">The library.</param>
     /// <param name="margin">The margin m; 0.3 by default, 0 if the margin is soft.</param>
-    /// <param name="softMargin">Whether softplus replaces the hinge.</param>
+    /// <param name="softMargin">Whether softplus replaces the hinge. Default: false.</param>
     /// <exception cref="ArgumentOutOfRangeException">The dialect is not defined, or the margin is not finite.</exception>
     public static TripletLoss BatchHard(BatchHardDialect dialect, double? margin = null, bool softMargin = false) =>
         new(margin ?? (softMargin ? 0 : 0.3))

@@ -9,8 +9,8 @@ namespace MetricLearning;
 /// of the squared covariances of different features, divided by D.
 /// </summary>
 /// <remarks>
-/// Default: λ = μ = 25, ν = 1, ε = 10⁻⁴, as in the authors' code and pytorch-metric-learning. Needs no labels and no negatives. One row has
-/// no variance: its second and third terms are 0. No rows: 0. Bardes, Ponce, LeCun, <i>VICReg</i>, ICLR 2022.
+/// Default: λ = μ = 25, ν = 1, ε = 10⁻⁴, as in the authors' code and pytorch-metric-learning. The loss needs no labels and no negatives.
+/// One row has no variance: its second and third terms are 0. Without rows the loss is 0. Bardes, Ponce, LeCun, <i>VICReg</i>, ICLR 2022.
 /// </remarks>
 public sealed class VicRegLoss : ViewLoss
 {

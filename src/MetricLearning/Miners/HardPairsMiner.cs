@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Keeps the positive pairs that are farther than the nearest negative pair of the batch, and the negative pairs that are nearer
-/// than its farthest positive pair.</summary>
+/// than the farthest positive pair of the batch.</summary>
 /// <remarks>
 /// The comparison is over the whole batch, not per anchor. A batch without positive pairs or without negative pairs keeps nothing. Memory
 /// O(N·M). sentence-transformers' OnlineContrastiveLoss picks pairs in the same way (<see cref="ContrastiveLoss.Online"/>), except that if

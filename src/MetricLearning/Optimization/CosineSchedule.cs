@@ -13,9 +13,9 @@ public sealed class CosineSchedule : LearningRateSchedule
     /// <param name="end">When the rate reaches its minimum, counted from the start of training.</param>
     /// <param name="start">When the rate begins to fall. Default: at once, so that a warm-up multiplies the falling rate.</param>
     /// <param name="minimumFactor">m, the part of the initial rate that is left at the end, in [0, 1]. Default: 0.</param>
-    /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
-    /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
+    /// <param name="warmUp">A factor on the first iterations. Default: null, no warm-up.</param>
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs, null otherwise (the
+    /// default). It is <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes. Default: at each iteration.</param>
     /// <exception cref="ArgumentNullException"><paramref name="optimizer"/> is null.</exception>
     /// <exception cref="ArgumentException">Start and end differ in unit, the end is not after the start, or a length is in epochs and the

@@ -6,11 +6,9 @@ namespace MetricLearning;
 /// lower than the best one by more than that. After <see cref="Patience"/> consecutive scores that are not better, training should stop.
 /// NaN is never better.
 /// <code>
-/// checkpoint.Add("stop", stop);                                           // a resumed run counts on
-/// var report = Evaluate(model);
-/// var over = stop.Add(report.MeanAveragePrecision);                       // before saving, so that a resumed run knows this score
-/// checkpoint.SaveLastAndBest(folder, report.MeanAveragePrecision);        // keeps the best weights
-/// if (over) break;
+/// checkpoint.Add("stop", stop); // a resumed run continues the count var report = Evaluate(model); var over =
+/// stop.Add(report.MeanAveragePrecision); // before saving, so that a resumed run knows this score checkpoint.SaveLastAndBest(folder,
+/// report.MeanAveragePrecision); // keeps the best weights if (over) break;
 /// </code>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>

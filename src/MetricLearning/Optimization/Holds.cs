@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Which freezes hold a parameter or a module. Freezes may overlap: what they share is released with the last of them.</summary>
+/// <summary>Which freezes hold a parameter or a module. Freezes may overlap: parameters and modules that they share are released with the
+/// last of them.</summary>
 /// <remarks>Thread safety: any number of threads for different parameters and modules.</remarks>
 internal static class Holds
 {

@@ -21,7 +21,7 @@ public abstract class LearningRateSchedule
 
     /// <summary>Creates a schedule of an optimizer's learning rates.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
-    /// <param name="warmUp">A factor on the first iterations, or null.</param>
+    /// <param name="warmUp">A factor on the first iterations; null for no warm-up.</param>
     /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs or the update is at each
     /// epoch. It is <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes.</param>
@@ -107,6 +107,7 @@ public abstract class LearningRateSchedule
 
     /// <summary>The schedule without warm-up: the factor on the initial rate at a position. A pure function. It must be finite; a factor
     /// that is not finite throws an <see cref="InvalidOperationException"/> and sets no rate.</summary>
+    /// <param name="position">The moment of training, in iterations and in epochs.</param>
     protected abstract double Factor(TrainingPosition position);
 
     /// <summary>Sets the rates of the first iteration. A derived constructor must call it last.</summary>

@@ -18,9 +18,9 @@ public sealed class MultiStepSchedule : LearningRateSchedule
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="milestones">When the rate falls, counted from the start of training; none for a constant rate.</param>
     /// <param name="factor">γ, by which each milestone multiplies the rate; above 0. Default: 0.1.</param>
-    /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
-    /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
+    /// <param name="warmUp">A factor on the first iterations. Default: null, no warm-up.</param>
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs, null otherwise (the
+    /// default). It is <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes. Default: at each iteration.</param>
     /// <exception cref="ArgumentNullException">The optimizer or the milestones are null.</exception>
     /// <exception cref="ArgumentException">A length is in epochs and the iterations of an epoch are not given.</exception>

@@ -20,8 +20,8 @@ public sealed class OneCycleSchedule : LearningRateSchedule
     /// <param name="startDivisor">d, by which the maximum is divided at the start; at least 1. Default: 25.</param>
     /// <param name="endDivisor">f, by which the starting rate is divided at the end; at least 1. Default: 10,000.</param>
     /// <param name="shape">The shape of rise and fall. Default: cosine.</param>
-    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if the length is in epochs. It is
-    /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if the length is in epochs, null otherwise (the
+    /// default). It is <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <exception cref="ArgumentNullException"><paramref name="optimizer"/> is null.</exception>
     /// <exception cref="ArgumentException">The length is below 2 iterations, or in epochs and the iterations of an epoch are not
     /// given.</exception>

@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// <para>For SGD the result has the same bits as that of TorchSharp's step. For Adam and AdamW it agrees up to rounding. For float32 on the
 /// CPU they take one pass over the memory of a parameter instead of ten, so their step is faster.</para>
 /// <para>Two settings differ from PyTorch's. TorchSharp's SGD with <c>maximize</c> and weight decay makes weights grow, because it adds the
-/// decay to a gradient that it then climbs; Adam and AdamW shrink them, as PyTorch does. A <c>ParamGroup</c> that you make does not take
-/// over the arguments of the optimizer: name the learning rate, the momentum and the weight decay in each.</para>
+/// decay to the gradient and then steps along the gradient; Adam and AdamW shrink them, as PyTorch does. A <c>ParamGroup</c> that you make
+/// does not take over the arguments of the optimizer: name the learning rate, the momentum and the weight decay in each.</para>
 /// <para>Thread safety: one thread at a time for one optimizer, as for TorchSharp's own step.</para>
 /// </remarks>
 /// <example><code>

@@ -2,8 +2,8 @@ namespace MetricLearning;
 
 /// <summary>The position of a schedule. A checkpoint saves it, so that a run can resume.</summary>
 /// <param name="Iteration">The number of iterations that are done, at least 0.</param>
-/// <param name="Epoch">The last epoch that <see cref="LearningRateSchedule.StartEpoch"/> named, at least 0; 0 if it was never
-/// called.</param>
+/// <param name="Epoch">The last epoch that <see cref="LearningRateSchedule.StartEpoch"/> named, at least 0; 0 if it was never called.
+/// Default: 0.</param>
 /// <param name="EpochStart">The iteration at which that epoch began, at least 0; null if it was never called.</param>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <exception cref="ArgumentOutOfRangeException">A number is negative.</exception>

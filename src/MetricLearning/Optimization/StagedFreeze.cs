@@ -9,8 +9,8 @@ namespace MetricLearning;
 /// its parameters get no gradient, and the gradients that they had are dropped, so the optimizer does not change them. Its modules are in
 /// evaluation mode, so batch normalization keeps its statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations,
 /// torchreid (<c>fixbase_epoch</c>) all but the classifier for 10 epochs. Parameters that you froze before are never released.
-/// <para>Freezes of one model may overlap, to release it part by part. What several of them hold is released with the last of them, in
-/// whichever order they were made.</para>
+/// <para>Freezes of one model may overlap, to release it part by part. Parameters that several freezes hold are released with the last of
+/// these freezes, in whichever order they were made.</para>
 /// <para>Move the model to its device before, because that replaces its parameters; the same holds for optimizers.</para>
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
@@ -36,8 +36,8 @@ public sealed class StagedFreeze : ITrainingState
     /// <param name="model">The model.</param>
     /// <param name="length">How long the parts are frozen, counted from the start of training.</param>
     /// <param name="prefixes">The dotted names of the parts, such as <c>backbone</c>; at least one.</param>
-    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if the length is in epochs. It is
-    /// <see cref="Sampler.BatchesPerEpoch"/>.</param>
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if the length is in epochs, null otherwise (the
+    /// default). It is <see cref="Sampler.BatchesPerEpoch"/>.</param>
     /// <exception cref="ArgumentNullException">The model or the prefixes are null.</exception>
     /// <exception cref="ArgumentException">There is no prefix, one names no parameter, or the length is in epochs and the iterations of an
     /// epoch are not given.</exception>

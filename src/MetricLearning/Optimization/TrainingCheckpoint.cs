@@ -16,9 +16,9 @@ namespace MetricLearning;
 /// gradients: loading drops those of all modules and optimizers, so nothing of the time before remains.</para>
 /// <para><b>Settings</b> come from your program. Parts whose state belongs to their settings (samplers, seeded miners, and parts such as
 /// <see cref="ModelAverage"/> and <see cref="Curriculum"/>) refuse the state of other settings, and the message names the setting. A
-/// schedule may be another: its rate depends only on the position, so a run can be made longer, and has the rates of the new
-/// schedule. The settings of an optimizer (initial learning rate, momentum, betas, weight decay) are part of its state, as in PyTorch:
-/// loading brings back those of the file. Change them after loading.</para>
+/// schedule may be another: its rate depends only on the position, so a run can be made longer, and has the rates of the new schedule. The
+/// settings of an optimizer (initial learning rate, momentum, betas, weight decay) are part of its state, as in PyTorch: loading restores
+/// the settings in the file. Change them after loading.</para>
 /// <para>The file does not depend on the device. It is a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of
 /// the module added as "model" are named <c>model.layer1.weight</c> and so on. Loading executes nothing from the file.</para>
 /// <para>The random state is that of torch's CPU generator. TorchSharp gives no access to the generators of CUDA, so dropout that is drawn

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>A moment of training, counted in both units.</summary>
+/// <summary>A moment of training, counted in iterations and in epochs.</summary>
 /// <param name="Iteration">The number of iterations that are done, at least 0.</param>
 /// <param name="Epoch">The number of epochs that are done, at least 0, with the done part of the current one.</param>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>

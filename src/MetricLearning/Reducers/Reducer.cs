@@ -78,5 +78,7 @@ public abstract class Reducer
     internal virtual bool TakesSums(bool signed) => false;
 
     /// <summary>Reduces the values: [K] → scalar; K may be 0. The caller frees tensors that are created here.</summary>
+    /// <param name="term">The values [K], and the rows that they belong to.</param>
+    /// <param name="batch">The batch on which the loss was computed.</param>
     protected abstract Tensor ReduceCore(LossTerm term, LossBatch batch);
 }

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Means of retrieval figures over queries. They are NaN if no query was counted.</summary>
+/// <summary>Means of retrieval figures over queries. They are NaN if no query was counted. R is the number of matches of a query.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record RetrievalFigures
 {
@@ -43,13 +43,13 @@ public sealed record RetrievalFigures
     /// <summary>MRR: the mean of 1 / rank of the first match.</summary>
     public double MeanReciprocalRank { get; }
 
-    /// <summary>The mean share of matches among the first R.</summary>
+    /// <summary>R-precision: the mean share of matches among the first R images.</summary>
     public double RPrecision { get; }
 
-    /// <summary>MAP@R.</summary>
+    /// <summary>MAP@R: the mean of <see cref="QueryResult.AveragePrecisionAtR"/>.</summary>
     public double MeanAveragePrecisionAtR { get; }
 
-    /// <summary>The mean nDCG of whole lists.</summary>
+    /// <summary>The mean nDCG of whole lists: the mean of <see cref="QueryResult.NormalizedDiscountedGain"/>.</summary>
     public double MeanNormalizedDiscountedGain { get; }
 
     /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning

@@ -22,8 +22,8 @@ public sealed class ClassBalancedSampler : Sampler
     /// <param name="batchSize">The number of rows of a batch of all processes together, at least 1.</param>
     /// <param name="balance">The balance, in [0, 1]: 0 for the data's shares, 1 for equal shares. Default: 1.</param>
     /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: rows / batch size, at least 1.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
     /// <exception cref="ArgumentException">There are no labels, an epoch is larger than an array can be, or the batch cannot be divided
     /// among the processes evenly.</exception>

@@ -24,8 +24,9 @@ public sealed class DomainIdentitySampler : Sampler
     /// identities are drawn for domains that are not named.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
     /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: images / batch size, at least 1.</param>
-    /// <param name="shard">The share of one process among several: whole identities.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several: whole identities. Default: one process that takes the whole
+    /// batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException">A collection is null.</exception>
     /// <exception cref="ArgumentException">The lengths differ, no domain is named, a domain has fewer identities than a batch needs from
     /// it, a batch or an epoch is larger than an array can be, or the identities cannot be divided among the processes evenly.</exception>

@@ -20,8 +20,8 @@ public sealed class DomainSampler : Sampler
     /// <param name="domains">The domain of each row, any numbers.</param>
     /// <param name="domainsPerBatch">N, the domains of a batch of all processes together, at least 1. Default: all domains.</param>
     /// <param name="rowsPerDomain">K, at least 1. Default: 16.</param>
-    /// <param name="shard">The share of one process among several: whole domains.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several: whole domains. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="domains"/> is null.</exception>
     /// <exception cref="ArgumentException">There are fewer than N domains, one has fewer than K rows, a batch is larger than an array can
     /// be, or N cannot be divided among the processes evenly.</exception>

@@ -19,8 +19,8 @@ public sealed class FixedTripletsSampler : Sampler
     /// <param name="tripletsPerBatch">The number of triplets of a batch of all processes together, at least 1.</param>
     /// <param name="lastBatch">What happens to triplets that do not fill a batch. <see cref="LastBatch.Fill"/> repeats the first triplets
     /// of the epoch. Default: <see cref="LastBatch.Short"/>.</param>
-    /// <param name="shard">The share of one process among several: whole triplets.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several: whole triplets. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="triplets"/> is null.</exception>
     /// <exception cref="ArgumentException">There is no triplet, a row is negative, a batch or an epoch is larger than an array can be, or
     /// the batch cannot be divided among the processes evenly.</exception>
@@ -54,8 +54,8 @@ public sealed class FixedTripletsSampler : Sampler
     /// <param name="labels">The class of each row; at least two classes.</param>
     /// <param name="count">The number of triplets, at least 1.</param>
     /// <param name="tripletsPerBatch">The number of triplets of a batch of all processes together, at least 1.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of the triplets and of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of the triplets and of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
     /// <exception cref="ArgumentException">There are fewer than two classes, a batch or an epoch is larger than an array can be, or the
     /// batch cannot be divided among the processes evenly.</exception>

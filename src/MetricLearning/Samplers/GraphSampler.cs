@@ -39,8 +39,9 @@ public sealed class GraphSampler : Sampler
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 2. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
-    /// <param name="shard">The share of one process among several: whole identities.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several: whole identities. Default: one process that takes the whole
+    /// batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
     /// <exception cref="ArgumentException">There are fewer than P identities, a batch or an epoch is larger than an array can be, or P
     /// cannot be divided among the processes evenly.</exception>

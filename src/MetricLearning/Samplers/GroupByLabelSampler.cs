@@ -20,8 +20,9 @@ public sealed class GroupByLabelSampler : Sampler
     /// <param name="batchSize">The number of rows of a batch of all processes together, even and at least 2.</param>
     /// <param name="lastBatch">What happens to rows that do not fill a batch: <see cref="LastBatch.Drop"/> or
     /// <see cref="LastBatch.Short"/>, the default.</param>
-    /// <param name="shard">The share of one process among several: whole pairs of a label.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several: whole pairs of a label. Default: one process that takes the whole
+    /// batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
     /// <exception cref="ArgumentException">No label has two rows, the batch size is odd, <paramref name="lastBatch"/> is
     /// <see cref="LastBatch.Fill"/>, or the batch cannot be divided among the processes evenly.</exception>

@@ -29,8 +29,9 @@ public sealed class HierarchicalSampler : Sampler
     /// fewer than P such classes.</param>
     /// <param name="draw">How categories and classes are chosen. Default: every category is equally likely.</param>
     /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: images / (C·P·K), at least 1.</param>
-    /// <param name="shard">The share of one process among several: whole categories.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several: whole categories. Default: one process that takes the whole
+    /// batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException">A collection is null.</exception>
     /// <exception cref="ArgumentException">The lengths differ, a class lies in two categories, fewer than C categories have P classes of K
     /// images, a batch or an epoch is larger than an array can be, or C cannot be divided among the processes evenly.</exception>

@@ -37,8 +37,9 @@ public sealed class IdentitySampler : Sampler
     /// <param name="cameras">The camera of each image, to put images of different cameras together; null to draw regardless of
     /// cameras.</param>
     /// <param name="cameraSpread">How cameras are mixed, if they are given. Default: <see cref="CameraSpread.OtherCamerasFirst"/>.</param>
-    /// <param name="shard">The share of one process among several; P must be divisible by their number.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several; P must be divisible by their number. Default: one process that takes the
+    /// whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
     /// <exception cref="ArgumentException">There are fewer than P identities to draw from, the cameras do not match the labels, a batch or
     /// an epoch is larger than an array can be, or P cannot be divided among the processes evenly.</exception>
@@ -101,9 +102,11 @@ public sealed class IdentitySampler : Sampler
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
+    /// <exception cref="ArgumentNullException">As for the constructor.</exception>
     /// <exception cref="ArgumentException">As for the constructor.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As for the constructor.</exception>
     public static IdentitySampler TorchReId(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SamplerShard shard = default, ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, shard: shard, seed: seed);
@@ -112,9 +115,11 @@ public sealed class IdentitySampler : Sampler
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
+    /// <exception cref="ArgumentNullException">As for the constructor.</exception>
     /// <exception cref="ArgumentException">As for the constructor.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As for the constructor.</exception>
     public static IdentitySampler OpenReid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SamplerShard shard = default, ulong seed = 0) => new(labels, identitiesPerBatch, imagesPerIdentity,
             epoch: IdentityEpoch.EachIdentityOnce, lastBatch: LastBatch.Short, shard: shard, seed: seed);
@@ -126,9 +131,11 @@ public sealed class IdentitySampler : Sampler
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
+    /// <exception cref="ArgumentNullException">As for the constructor.</exception>
     /// <exception cref="ArgumentException">As for the constructor.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As for the constructor.</exception>
     public static IdentitySampler FastReIdNaive(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SamplerShard shard = default, ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, shard: shard, seed: seed,
@@ -143,9 +150,10 @@ public sealed class IdentitySampler : Sampler
     /// <param name="cameras">The camera of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentException">As for the constructor; the cameras must be given.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As for the constructor.</exception>
     public static IdentitySampler FastReIdBalanced(IReadOnlyList<long> labels, IReadOnlyList<long> cameras, int identitiesPerBatch = 16,
         int imagesPerIdentity = 4, SamplerShard shard = default, ulong seed = 0)
     {
@@ -163,10 +171,11 @@ public sealed class IdentitySampler : Sampler
     /// <param name="samplesPerClass">K, at least 1.</param>
     /// <param name="lengthBeforeNewIteration">The number of images of an epoch, at least one batch; it is rounded down to whole batches.
     /// Default: 100,000.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentException">As for the constructor; <paramref name="lengthBeforeNewIteration"/> must be at least a
     /// batch.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As for the constructor.</exception>
     public static IdentitySampler MPerClass(IReadOnlyList<long> labels, int classesPerBatch, int samplesPerClass,
         int lengthBeforeNewIteration = 100_000, SamplerShard shard = default, ulong seed = 0) =>
         new(labels, Guard.AtLeast(classesPerBatch, 1), Guard.AtLeast(samplesPerClass, 1), shard: shard, seed: seed,

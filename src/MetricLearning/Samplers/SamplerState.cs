@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>The position of a sampler: what it gives next. A checkpoint saves it, so that a run resumes in the middle of an
-/// epoch.</summary>
+/// <summary>The position of a sampler: the epoch, and the number of indices of it that were given. A checkpoint saves it, so that a run
+/// resumes in the middle of an epoch.</summary>
 /// <param name="Epoch">The number of the current epoch, from 0.</param>
 /// <param name="Position">The number of indices of this epoch that have been given, at least 0.</param>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>

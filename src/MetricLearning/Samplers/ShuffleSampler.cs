@@ -11,8 +11,8 @@ public sealed class ShuffleSampler : Sampler
     /// <param name="batchSize">The number of rows of a batch of all processes together, at least 1.</param>
     /// <param name="lastBatch">What happens to rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows
     /// again. Default: <see cref="LastBatch.Short"/>.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive, the enum has no such value, or the batch is larger than the
     /// data and must not be short.</exception>
     /// <exception cref="ArgumentException">The batch cannot be divided among the processes evenly.</exception>

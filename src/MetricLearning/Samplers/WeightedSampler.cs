@@ -16,8 +16,8 @@ public sealed class WeightedSampler : Sampler
     /// <param name="weights">The weight of each row, 0 or greater and finite; not all 0.</param>
     /// <param name="batchSize">The number of rows of a batch of all processes together, at least 1.</param>
     /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: rows / batch size, at least 1.</param>
-    /// <param name="shard">The share of one process among several.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several. Default: one process that takes the whole batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="weights"/> is null.</exception>
     /// <exception cref="ArgumentException">No weight is above 0, an epoch is larger than an array can be, or the batch cannot be divided
     /// among the processes evenly.</exception>

@@ -25,13 +25,16 @@ public sealed class Pairs : Tuples
     }
 
     /// <summary>bool [N, M]: the columns that are positives of a row.</summary>
+    /// <exception cref="ObjectDisposedException">The object has been disposed.</exception>
     public Tensor Positives => Guard.Owned(positives, this);
 
     /// <summary>bool [N, M]: the columns that are negatives of a row.</summary>
+    /// <exception cref="ObjectDisposedException">The object has been disposed.</exception>
     public Tensor Negatives => Guard.Owned(negatives, this);
 
     /// <summary>int64 [N]: for each row the column of its own embedding, which is never a positive. Null if the references are other
     /// embeddings, and for pairs that were made from triplets.</summary>
+    /// <exception cref="ObjectDisposedException">The object has been disposed.</exception>
     public Tensor? Self => self is null ? null : Guard.Owned(self, this);
 
     /// <inheritdoc/>
@@ -62,8 +65,8 @@ public sealed class Pairs : Tuples
     /// <summary>Makes all pairs of a batch with references.</summary>
     /// <param name="labels">[N], of any integer type; only equality counts.</param>
     /// <param name="referenceLabels">[M], of any integer type.</param>
-    /// <param name="self">int64 [N], if the references hold the rows of the batch: the column of each row. Null if they do not. It stays
-    /// the caller's.</param>
+    /// <param name="self">int64 [N], if the references hold the rows of the batch: the column of each row. Null (the default) if they do
+    /// not. It stays the caller's.</param>
     /// <returns>The pairs, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public static Pairs FromLabels(Tensor labels, Tensor referenceLabels, Tensor? self = null)

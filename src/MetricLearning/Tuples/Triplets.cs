@@ -34,12 +34,15 @@ public sealed class Triplets : Tuples
     }
 
     /// <summary>int64 [K]: the row of each anchor.</summary>
+    /// <exception cref="ObjectDisposedException">The object has been disposed.</exception>
     public Tensor Anchors => Guard.Owned(anchors, this);
 
     /// <summary>int64 [K]: the column of each positive.</summary>
+    /// <exception cref="ObjectDisposedException">The object has been disposed.</exception>
     public Tensor Positives => Guard.Owned(positives, this);
 
     /// <summary>int64 [K]: the column of each negative.</summary>
+    /// <exception cref="ObjectDisposedException">The object has been disposed.</exception>
     public Tensor Negatives => Guard.Owned(negatives, this);
 
     /// <summary>The indices as arrays, checked to be in range; for a batch on the CPU.</summary>

@@ -8,10 +8,11 @@ namespace MetricLearning;
 /// <summary>The properties that two embeddings must share to be comparable: the network and its weights, how images are prepared, and how
 /// embeddings are compared. Files of weights and of features store it, so that every program uses a file in the same way.</summary>
 /// <remarks>
-/// <para>Null stands for "not known". <see cref="Agree"/> completes one record with another, and refuses records that contradict each
-/// other.</para>
+/// <para>Null, the default of every property, stands for "not known". <see cref="Agree"/> completes one record with another, and refuses
+/// records that contradict each other.</para>
 /// <para>A network's output is a vector of the space only once it has length 1, if <see cref="Normalized"/> says so.
-/// <see cref="Finish(Tensor)"/> makes vectors of the space of it. What hands out vectors together with a space does that itself.</para>
+/// <see cref="Finish(Tensor)"/> turns the output into such vectors. Types that give vectors together with a space call it
+/// themselves.</para>
 /// <para>In the metadata of a safetensors file it is a JSON text under <see cref="MetadataKey"/>. Unknown members of the text are ignored,
 /// so later versions may add members.</para>
 /// <para>Two records are equal if all their members are equal. Lists are compared element by element.</para>

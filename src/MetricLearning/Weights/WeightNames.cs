@@ -21,7 +21,7 @@ public static class WeightNames
     }
 
     /// <summary>This library's own models, from a training checkpoint or a state dict: names stay.</summary>
-    /// <param name="classifier">False to leave the file's classifiers out, as for a model that only embeds.</param>
+    /// <param name="classifier">False to leave the file's classifiers out, as for a model that only embeds. Default: true.</param>
     public static Func<string, string?> Own(bool classifier = true) => name => classifier || !IsClassifier(name) ? name : null;
 
     /// <summary>Whether a tensor belongs to a classifier of one of this library's models.</summary>
@@ -30,7 +30,7 @@ public static class WeightNames
 
     /// <summary>torchreid's OSNet into an <see cref="EmbeddingModel"/>: <c>fc.</c> and <c>classifier.</c> keep their names, the rest
     /// belongs to the backbone.</summary>
-    /// <param name="classifier">False to leave the file's classifier out, as for training on other identities.</param>
+    /// <param name="classifier">False to leave the file's classifier out, as for training on other identities. Default: true.</param>
     public static Func<string, string?> TorchReId(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);
@@ -40,7 +40,7 @@ public static class WeightNames
 
     /// <summary>torchreid's MobileNetV2 into an <see cref="EmbeddingModel"/> whose backbone has the dialect
     /// <see cref="MobileNetV2Dialect.TorchReId"/>.</summary>
-    /// <param name="classifier">False to leave the file's classifier out.</param>
+    /// <param name="classifier">False to leave the file's classifier out. Default: true.</param>
     public static Func<string, string?> TorchReIdMobileNetV2(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);
@@ -67,7 +67,7 @@ public static class WeightNames
 
     /// <summary>torchreid's PCB into a <see cref="Pcb"/>: <c>conv5.</c> and <c>classifier.</c> keep their names, the rest belongs to the
     /// backbone.</summary>
-    /// <param name="classifier">False to leave the file's classifiers out.</param>
+    /// <param name="classifier">False to leave the file's classifiers out. Default: true.</param>
     public static Func<string, string?> TorchReIdPcb(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);
@@ -96,7 +96,7 @@ public static class WeightNames
     /// <see cref="BNNeck"/>: <c>base.</c> is the backbone, <c>bottleneck.</c> the neck, <c>global_pool.</c> the pooling. A transformer's
     /// own ImageNet classifier (<c>base.fc</c>) is left out.
     /// </summary>
-    /// <param name="classifier">False to leave the file's classifier out.</param>
+    /// <param name="classifier">False to leave the file's classifier out. Default: true.</param>
     public static Func<string, string?> StrongBaseline(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);
@@ -112,7 +112,7 @@ public static class WeightNames
     /// <c>heads.bnneck</c>) is the neck, <c>heads.weight</c> (once <c>heads.classifier.weight</c>) the classifier, <c>heads.pool_layer</c>
     /// the pooling. The pixels' mean and deviation are left out.
     /// </summary>
-    /// <param name="classifier">False to leave the file's classifier out.</param>
+    /// <param name="classifier">False to leave the file's classifier out. Default: true.</param>
     public static Func<string, string?> FastReId(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);
@@ -125,7 +125,7 @@ public static class WeightNames
     };
 
     /// <summary>fast-reid's MGN into an <see cref="Mgn"/>: names stay; the pixels' mean and deviation are left out.</summary>
-    /// <param name="classifier">False to leave the file's classifiers out.</param>
+    /// <param name="classifier">False to leave the file's classifiers out. Default: true.</param>
     public static Func<string, string?> FastReIdMgn(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);
@@ -134,7 +134,7 @@ public static class WeightNames
 
     /// <summary>TransReID into a <see cref="TransReId"/>: names stay, except those of the necks; the transformer's own ImageNet classifier
     /// (<c>base.fc</c>) is left out.</summary>
-    /// <param name="classifier">False to leave the file's classifiers out.</param>
+    /// <param name="classifier">False to leave the file's classifiers out. Default: true.</param>
     public static Func<string, string?> TransReId(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);

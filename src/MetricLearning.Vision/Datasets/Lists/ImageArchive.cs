@@ -87,7 +87,7 @@ public sealed class ImageArchive : IDisposable
     /// <summary>Lists the images of one folder of the archive and of its subfolders. Their names begin with identity and camera: see
     /// <see cref="ImageList.FromNamedFiles"/>.</summary>
     /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
-    /// <param name="keepJunk">Whether images of identity −1 stay in the list.</param>
+    /// <param name="keepJunk">Whether images of identity −1 stay in the list. Default: false.</param>
     /// <exception cref="ArgumentNullException"><paramref name="folder"/> is null.</exception>
     /// <exception cref="InvalidDataException">There are no such images, some have a format that is not supported, or some names do not
     /// parse.</exception>

@@ -14,8 +14,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
 
     /// <summary>Makes a list of these images in this order.</summary>
     /// <param name="samples">The images.</param>
-    /// <param name="hasCameras">Whether the cameras of the images are known.</param>
-    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
+    /// <param name="hasCameras">Whether the cameras of the images are known. Default: true.</param>
+    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>. Default: false.</param>
     /// <exception cref="ArgumentException"><paramref name="samples"/> is null or has an entry that is null.</exception>
     public ImageList(IEnumerable<ImageSample> samples, bool hasCameras = true, bool countsFromZero = false)
         : this(samples, hasCameras, null, countsFromZero: countsFromZero)
@@ -81,6 +81,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         HasCameras && HasIdentities ? samples.Count(s => s.Identity == ImageSample.LeastIdentity) : 0);
 
     /// <summary>Gives the images for which a predicate is true, in the same order.</summary>
+    /// <param name="predicate">Returns whether an image stays in the list.</param>
     /// <exception cref="ArgumentNullException"><paramref name="predicate"/> is null.</exception>
     public ImageList Where(Func<ImageSample, bool> predicate)
     {
@@ -108,7 +109,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Reads the images of one folder. Their names begin with identity and camera, as in Market-1501
     /// (<c>0002_c1s1_000451_03.jpg</c>: identity 2, camera 1) and CUHK03-NP (<c>0003_c1_21.png</c>).</summary>
     /// <param name="folder">The folder; its subfolders are not read.</param>
-    /// <param name="keepJunk">Whether images of identity −1 stay in the list. The field's evaluators drop them when they load.</param>
+    /// <param name="keepJunk">Whether images of identity −1 stay in the list. The field's evaluators drop them when they load. Default:
+    /// false.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="InvalidDataException">It has no images, some names do not parse, or some are not UTF-8.</exception>
@@ -120,7 +122,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
 
     /// <summary>Makes a list of images without identities.</summary>
     /// <param name="samples">The images. Their identities become −1.</param>
-    /// <param name="hasCameras">Whether the cameras of the images are known.</param>
+    /// <param name="hasCameras">Whether the cameras of the images are known. Default: false.</param>
     /// <exception cref="ArgumentException"><paramref name="samples"/> is null or has an entry that is null.</exception>
     public static ImageList WithoutIdentities(IEnumerable<ImageSample> samples, bool hasCameras = false)
     {
@@ -170,7 +172,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <param name="imageFolder">The folder that the names in the file are relative to. This method does not check that the image files
     /// exist: the loader reports those that it does not find.</param>
     /// <param name="split">Only rows with this value in the column <c>split</c> are read; null for all rows.</param>
-    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
+    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>. Default: false.</param>
     /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">A column is missing, a row does not parse, or no row is left.</exception>
@@ -183,7 +185,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <param name="imageFolder">The folder that the names in the file are relative to. This method does not check that the image files
     /// exist.</param>
     /// <param name="split">Only lines with this value of <c>split</c> are read; null for all lines.</param>
-    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
+    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>. Default: false.</param>
     /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">A field is missing, a line does not parse, or no line is left.</exception>

@@ -10,8 +10,8 @@ namespace MetricLearning.Vision;
 /// <param name="Identity">The person or thing that the image shows, −1 or greater. In re-identification 0 marks a distractor, which matches
 /// no query, and −1 marks junk, which the protocol ignores.</param>
 /// <param name="Camera">The camera that took the image, as the dataset numbers its cameras, 0 or greater; 0 if it has none.</param>
-/// <param name="Track">The track (one passage in front of a camera) that the image belongs to, numbered from 1; 0 if tracks are not
-/// known.</param>
+/// <param name="Track">The track (one passage in front of a camera) that the image belongs to, numbered from 1; 0 if tracks are not known.
+/// Default: 0.</param>
 /// <exception cref="ArgumentException"><paramref name="Path"/> is null or empty, or a number is below its minimum.</exception>
 public sealed record ImageSample(string Path, long Identity, long Camera, long Track = 0)
 {

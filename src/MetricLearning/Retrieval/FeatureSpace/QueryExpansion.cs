@@ -20,17 +20,18 @@ public sealed record QueryExpansion
 {
     private const double MeansStart = 0.8;      // of the work; the neighbors come before
 
+    /// <summary>Sets the parameters of the expansion.</summary>
     /// <param name="neighbors">The number of nearest rows in each mean. In <see cref="Expand"/> the row itself is added to them; in
     /// <see cref="ExpandAll"/> and <see cref="Augment"/> it is one of them. Default: 10.</param>
     /// <param name="alpha">The power of the cosine; with 0 all weights are equal. Default: 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number of neighbors is less than 1, or α is not finite or less than 0.</exception>
     public QueryExpansion(int neighbors = 10, double alpha = 3) => (Neighbors, Alpha) = (neighbors, alpha);
 
-    /// <summary>The number of rows that are averaged.</summary>
+    /// <summary>The number of nearest rows in each mean. Default: 10.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Neighbors { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The power of the cosine, 0 or greater.</summary>
+    /// <summary>The power α of the cosine, 0 or greater. Default: 3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The power is not finite, or less than 0.</exception>
     public double Alpha { get; init => field = Guard.NotNegative(value); }
 

@@ -7,26 +7,27 @@ namespace MetricLearning;
 /// Neural Network Perspective</i>, 2020), computed with sparse matrices.</summary>
 /// <remarks>
 /// Queries and gallery are the rows of one set. Row i of A is 1 at the k1 rows nearest to i by cosine, i itself among them, and 0
-/// elsewhere. Then, twice, <c>A ← A + Aᵀ</c>, <c>Aᵢ ← Σ cos(i, j)² Aⱼ</c> over the k2 nearest j of i, and each row is scaled to length 1.
-/// The result is <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 no rows are combined, as in the published code. Memory is that of the rows of A, whose
-/// entries grow with k1 · k2².
+/// elsewhere. Three steps follow, and they are done twice: <c>A ← A + Aᵀ</c>; <c>Aᵢ ← Σ cos(i, j)² Aⱼ</c> over the k2 nearest j of i; each
+/// row is scaled to length 1. The result is <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 no rows are combined, as in the published code. Memory is that of
+/// the rows of A, whose entries grow with k1 · k2².
 /// </remarks>
 public sealed record GnnReranker : Reranker
 {
     private const int Layers = 2;
     private const double GraphStart = 0.7;      // of the work; the lists of neighbors come before
 
+    /// <summary>Sets the parameters of the re-ranking.</summary>
     /// <param name="k1">The number of nearest rows, including the row itself, that a row of A starts with. Default: 26, the paper's value
     /// for Market-1501.</param>
     /// <param name="k2">The number of nearest rows, including the row itself, whose rows of A are combined. Default: 7.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is less than 1.</exception>
     public GnnReranker(int k1 = 26, int k2 = 7) => (K1, K2) = (k1, k2);
 
-    /// <summary>k1: the number of nearest rows, including the row itself, that a row of A starts with.</summary>
+    /// <summary>k1: the number of nearest rows, including the row itself, that a row of A starts with. Default: 26.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K1 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>k2: the number of nearest rows, including the row itself, whose rows of A are combined.</summary>
+    /// <summary>k2: the number of nearest rows, including the row itself, whose rows of A are combined. Default: 7.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 

@@ -21,21 +21,22 @@ public sealed record KReciprocalReranker : Reranker
 {
     private const double EncodingStart = 0.7;       // of the work; the lists of neighbors come before
 
+    /// <summary>Sets the parameters of the re-ranking.</summary>
     /// <param name="k1">k1, the length of the lists of neighbors. Default: 20.</param>
     /// <param name="k2">The number of rows of V that are averaged; 1 for no averaging. Default: 6.</param>
     /// <param name="lambda">λ, the share of the first distance (the one before re-ranking), in [0, 1]. Default: 0.3.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>
     public KReciprocalReranker(int k1 = 20, int k2 = 6, double lambda = 0.3) => (K1, K2, Lambda) = (k1, k2, lambda);
 
-    /// <summary>The length of the lists of neighbors.</summary>
+    /// <summary>k1: the length of the lists of neighbors. Default: 20.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The length is less than 1.</exception>
     public int K1 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The number of rows that are averaged; 1 for no averaging.</summary>
+    /// <summary>k2: the number of rows of V that are averaged; 1 for no averaging. Default: 6.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The share of the first distance in the result, in [0, 1].</summary>
+    /// <summary>λ: the share of the first distance in the result, in [0, 1]. Default: 0.3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public double Lambda { get; init => field = Guard.Within(value, 0, 1); }
 
