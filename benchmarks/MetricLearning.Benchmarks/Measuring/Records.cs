@@ -11,6 +11,9 @@ namespace MetricLearning.Benchmarks;
 /// </summary>
 internal sealed class Records
 {
+    /// <summary>The <see cref="WaitPolicy"/> if the environment has none.</summary>
+    public const string NoWaitPolicy = "not set";
+
     private static readonly JsonSerializerOptions format = new()
     {
         WriteIndented = true,
@@ -48,7 +51,7 @@ internal sealed class Records
     public string Save()
     {
         Versions = Machine.CurrentVersions;
-        WaitPolicy = Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? "not set";
+        WaitPolicy = Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? NoWaitPolicy;
         Directory.CreateDirectory(Folder);
         var path = Path.Combine(Folder, Machine.FileName);
         File.WriteAllText(path + ".new", JsonSerializer.Serialize(this, format) + "\n");

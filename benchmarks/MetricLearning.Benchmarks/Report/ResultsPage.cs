@@ -10,8 +10,6 @@ internal static class ResultsPage
 {
     private const string Begin = "<!-- results: made by --report, do not edit -->";
     private const string End = "<!-- end of results -->";
-    private const string Command =
-        "OMP_WAIT_POLICY=PASSIVE dotnet run -c Release --project benchmarks/MetricLearning.Benchmarks -- --record";
 
     private static string PagePath => Path.Combine(Repository.Root, "docs", "benchmarks.md");
 
@@ -63,6 +61,13 @@ internal static class ResultsPage
     private static string Versions(Records records) =>
         $"{records.Versions}; vectors of {records.Machine.Simd}; OMP_WAIT_POLICY {records.WaitPolicy}.";
 
+    /// <summary>The command that made the records, with the OMP_WAIT_POLICY that the environment had.</summary>
+    private static string Command(Records records)
+    {
+        var policy = records.WaitPolicy == Records.NoWaitPolicy ? "" : $"OMP_WAIT_POLICY={records.WaitPolicy} ";
+        return $"{policy}dotnet run -c Release --project benchmarks/MetricLearning.Benchmarks -- --record";
+    }
+
     /// <summary>The plots and the goals.</summary>
     private static void Summarize(StringBuilder text, Records records, IReadOnlyList<(string Name, string File)> plots, string tables)
     {
@@ -71,7 +76,7 @@ internal static class ResultsPage
             ## {Title(records)}
 
             {Versions(records)}
-            Recorded by `{Command}`; [all {records.Cases.Count} cases]({tables}).
+            Recorded by `{Command(records)}`; [all {records.Cases.Count} cases]({tables}).
 
             """);
         foreach (var (name, file) in plots) text.Append(CultureInfo.InvariantCulture, $"\n![{name}](images/{file})\n");
@@ -98,7 +103,7 @@ internal static class ResultsPage
             Made by `--report` from the record beside this file; do not edit. [How it is measured](../../docs/benchmark-method.md).
 
             {Versions(records)}
-            Recorded by `{Command}` ({records.Cases.Count} cases; heavy ones with `--heavy`).
+            Recorded by `{Command(records)}` ({records.Cases.Count} cases; heavy ones with `--heavy`).
 
             """);
         foreach (var category in CaseTable.All.GroupBy(item => item.Category))
