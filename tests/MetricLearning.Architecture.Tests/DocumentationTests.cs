@@ -38,6 +38,24 @@ public class DocumentationTests
         select $"{type.FullName}({string.Join(", ", constructor.GetParameters().Select(parameter => parameter.Name))}) documents no "
             + $"exception");
 
+    /// <summary>The documentation of an optional parameter states its default, or says what null means.</summary>
+    [Fact]
+    public void EveryOptionalParameter_StatesItsDefault()
+    {
+        var documented = (from type in PublicTypes.All
+            from method in type.GetConstructors().Concat<MethodBase>(type.GetMethods(BindingFlags.Instance | BindingFlags.Static
+                | BindingFlags.Public | BindingFlags.DeclaredOnly))
+            from parameter in method.GetParameters()
+            where parameter.HasDefaultValue && parameter.ParameterType != typeof(CancellationToken)
+            let text = (members.Value.GetValueOrDefault(NameOf(method)) ?? (method.IsConstructor ? Document(type) : null))
+                ?.Elements("param").FirstOrDefault(element => element.Attribute("name")!.Value == parameter.Name)?.Value
+            where text is not null
+            select (Name: $"{type.FullName}.{method.Name}: {parameter.Name}", Text: text)).ToList();
+        Assert.NotEmpty(documented);
+        Faults.None(documented.Where(parameter => !parameter.Text.Contains("efault", StringComparison.Ordinal)
+            && !parameter.Text.Contains("ull", StringComparison.Ordinal)).Select(parameter => $"{parameter.Name}: {parameter.Text}"));
+    }
+
     /// <summary>The shipped files document only the public API.</summary>
     [Fact]
     public void NoInternalType_IsInTheShippedFiles()
@@ -56,9 +74,14 @@ public class DocumentationTests
         || member.Elements("inheritdoc").Where(other => other.Attribute("path")?.Value is not { } path || path.StartsWith($"/{element}",
             StringComparison.Ordinal)).Any(other => Says(members.Value.GetValueOrDefault($"{other.Attribute("cref")?.Value}"), element)));
 
-    /// <summary>The XML name of a constructor.</summary>
-    private static string NameOf(ConstructorInfo constructor) => $"M:{NameOf(constructor.DeclaringType!)}.#ctor"
-        + $"({string.Join(',', constructor.GetParameters().Select(parameter => NameOf(parameter.ParameterType)))})";
+    /// <summary>The XML name of a constructor or of a method.</summary>
+    private static string NameOf(MethodBase method)
+    {
+        var name = method.IsConstructor ? "#ctor" : method.IsGenericMethod ? $"{method.Name}``{method.GetGenericArguments().Length}"
+            : method.Name;
+        return $"M:{NameOf(method.DeclaringType!)}.{name}"
+            + $"({string.Join(',', method.GetParameters().Select(parameter => NameOf(parameter.ParameterType)))})";
+    }
 
     /// <summary>The name of a type in XML names, such as <c>System.Collections.Generic.List{System.Int32}</c>.</summary>
     private static string NameOf(Type type)
@@ -66,6 +89,7 @@ public class DocumentationTests
         if (type.IsArray) return $"{NameOf(type.GetElementType()!)}[]";
         if (type.IsByRef) return $"{NameOf(type.GetElementType()!)}@";
         if (type.IsGenericTypeParameter) return $"`{type.GenericParameterPosition}";
+        if (type.IsGenericMethodParameter) return $"``{type.GenericParameterPosition}";
         if (!type.IsConstructedGenericType) return type.FullName!.Replace('+', '.');
         var name = NameOf(type.GetGenericTypeDefinition());
         return $"{name[..name.IndexOf('`', StringComparison.Ordinal)]}{{{string.Join(',', type.GenericTypeArguments.Select(NameOf))}}}";

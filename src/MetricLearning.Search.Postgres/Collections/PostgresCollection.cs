@@ -16,8 +16,8 @@ namespace MetricLearning.Search;
 /// <see cref="ExactSearch{TKey, TRecord}.MeasureRecallAsync"/>.</para>
 /// <para>Distance functions, keys, vectors and filters are those of <see cref="ExactCollection{TKey, TRecord}"/>. Conversions in filters
 /// must not lose digits. Texts must not have the character U+0000. Vectors have at most 16,000 dimensions. Their Euclidean norm must be at
-/// most 10¹⁸, and for the cosine at least 10⁻¹⁵. A record is written as a whole, as there: one that was read without its vectors loses
-/// them.</para>
+/// most 10¹⁸, and for the cosine at least 10⁻¹⁵. A record is written as a whole. A record that was read without its vectors loses them when
+/// it is written back.</para>
 /// <para>Times are stored as ticks of 100 ns in a column of type bigint. The offset of a <see cref="DateTimeOffset"/> and the kind of a
 /// <see cref="DateTime"/> have their own columns.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>

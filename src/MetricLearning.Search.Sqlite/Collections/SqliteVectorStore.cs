@@ -58,9 +58,9 @@ public sealed class SqliteVectorStore : ExactVectorStore
     public string Path { get; }
 
     /// <summary>The model, layer, size and preprocessing that made the vectors. It is stored with each collection, and a collection with
-    /// vectors of another space is refused. A collection that was filled without a space takes that of the first program that has one:
-    /// this program vouches that its vectors are of it. Records need a vector of the space's <c>Dimension</c>, and if it says
-    /// <c>Normalized</c>, vectors must have length 1. Default: null, not known and not checked.</summary>
+    /// vectors of another space is refused. A collection that was filled without a space takes the space of the first program that has one:
+    /// this program vouches that the vectors in the collection belong to its space. Records need a vector of the space's <c>Dimension</c>,
+    /// and if it says <c>Normalized</c>, vectors must have length 1. Default: null, not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
     private protected override EmbeddingSpace? Space => EmbeddingSpace;

@@ -17,7 +17,7 @@ namespace MetricLearning.Search;
 /// generator makes the vectors, set their inputs again, because the store does not keep them.</para>
 /// <para>Filters support <c>==, !=, &lt;, &lt;=, &gt;, &gt;=, &amp;&amp;, ||, !</c>, <c>HasValue</c> and <c>Value</c> of nullable
 /// properties, and <c>Contains</c> and <c>Any</c> of lists. Other operators are refused with an error that names them. Values are compared,
-/// also if their static type is object, as that of the entries of a dictionary is. Texts are sorted by code points.</para>
+/// never references, also if their static type is object, as for the entries of a dictionary. Texts are sorted by code points.</para>
 /// <para>A dictionary may have only entries that the definition names, and needs a value for each property whose type is not
 /// nullable.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>

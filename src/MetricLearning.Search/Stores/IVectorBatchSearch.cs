@@ -10,7 +10,7 @@ public interface IVectorBatchSearch<TRecord> where TRecord : class
     /// <summary>Searches for many vectors at once. This is much faster than one at a time.</summary>
     /// <param name="queries">[D] each.</param>
     /// <param name="top">The number of records to return for each query, at least 1.</param>
-    /// <param name="options">The options of the search, which apply to every query.</param>
+    /// <param name="options">The options of the search, which apply to every query. Default: null, none.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     /// <returns>The hits of each query.</returns>
     /// <exception cref="ArgumentNullException">The queries are null.</exception>

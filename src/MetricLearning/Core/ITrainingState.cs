@@ -19,8 +19,8 @@ public interface ITrainingState
     /// <exception cref="InvalidOperationException">The part is at a moment that cannot be saved; the message says why.</exception>
     IReadOnlyDictionary<string, double> SaveState();
 
-    /// <summary>Refuses numbers that <see cref="SaveState"/> of such a part cannot return, and those of a part with other settings, with
-    /// which a run would not continue as it was. It changes nothing.</summary>
+    /// <summary>Refuses numbers that <see cref="SaveState"/> of such a part cannot return, and numbers of a part with other settings,
+    /// because a run would not continue as before with them. It changes nothing.</summary>
     /// <param name="state">The numbers of a checkpoint.</param>
     /// <exception cref="ArgumentException">A number is missing or impossible, or a setting was another. The message is the end of the
     /// checkpoint's message.</exception>

@@ -6,9 +6,11 @@ namespace MetricLearning;
 /// lower than the best one by more than that. After <see cref="Patience"/> consecutive scores that are not better, training should stop.
 /// NaN is never better.
 /// <code>
-/// checkpoint.Add("stop", stop); // a resumed run continues the count var report = Evaluate(model); var over =
-/// stop.Add(report.MeanAveragePrecision); // before saving, so that a resumed run knows this score checkpoint.SaveLastAndBest(folder,
-/// report.MeanAveragePrecision); // keeps the best weights if (over) break;
+/// checkpoint.Add("stop", stop);                                           // a resumed run continues the count
+/// var report = Evaluate(model);
+/// var over = stop.Add(report.MeanAveragePrecision);                       // before saving, so that a resumed run knows this score
+/// checkpoint.SaveLastAndBest(folder, report.MeanAveragePrecision);        // keeps the best weights
+/// if (over) break;
 /// </code>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
@@ -70,8 +72,8 @@ public sealed class EarlyStop : ITrainingState
     };
 
     /// <inheritdoc/>
-    /// <remarks>It also refuses the state of another <see cref="MinimumDelta"/> or <see cref="LowerIsBetter"/>, with which the counts would
-    /// be others. A resumed run may have another <see cref="Patience"/>, for example to train longer.</remarks>
+    /// <remarks>It also refuses the state of another <see cref="MinimumDelta"/> or <see cref="LowerIsBetter"/>, because its counts would be
+    /// different. A resumed run may have another <see cref="Patience"/>, for example to train longer.</remarks>
     public void CheckState(IReadOnlyDictionary<string, double> state) => Read(state);
 
     /// <inheritdoc/>

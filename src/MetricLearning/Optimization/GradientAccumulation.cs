@@ -24,8 +24,8 @@ namespace MetricLearning;
 /// earlier ones as constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn more
 /// than once: call its <c>Step</c> together with the optimizer's step, and name it in <see cref="Sampled"/>.</para>
 /// <para>It cannot be combined with <see cref="GradientCache"/>, which propagates the gradient of its loss itself.</para>
-/// <para>Gradients are not part of a checkpoint. A checkpoint that holds this part is saved between the groups, where
-/// <see cref="Pending"/> is 0; elsewhere saving throws. Loading ends the group that has begun, and drops its gradients.</para>
+/// <para>Gradients are not part of a checkpoint. Save a checkpoint that holds this part between two groups, when <see cref="Pending"/> is
+/// 0; at other moments saving throws. Loading ends the group that has begun, and drops its gradients.</para>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class GradientAccumulation : ITrainingState

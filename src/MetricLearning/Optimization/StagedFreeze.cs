@@ -11,7 +11,8 @@ namespace MetricLearning;
 /// torchreid (<c>fixbase_epoch</c>) all but the classifier for 10 epochs. Parameters that you froze before are never released.
 /// <para>Freezes of one model may overlap, to release it part by part. Parameters that several freezes hold are released with the last of
 /// these freezes, in whichever order they were made.</para>
-/// <para>Move the model to its device before, because that replaces its parameters; the same holds for optimizers.</para>
+/// <para>Move the model to its device before you freeze it, because the move replaces its parameters. For the same reason, create
+/// optimizers after the move.</para>
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
 /// checkpoint.Add("freeze", freeze);

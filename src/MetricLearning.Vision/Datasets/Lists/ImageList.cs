@@ -92,8 +92,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Gives the list without the images that a loader could not read. Row i of the features that the loader extracted belongs to
     /// image i of the result.</summary>
     /// <param name="bad">The <see cref="ImageLoader.Skipped"/> of the loader.</param>
-    /// <exception cref="ArgumentException">An entry of <paramref name="bad"/> is null, or more images of this list than of
-    /// <paramref name="bad"/> have one path, so it is not known which of them could not be read.</exception>
+    /// <exception cref="ArgumentException">An entry of <paramref name="bad"/> is null, or several images of this list have one path and
+    /// only some of them are in <paramref name="bad"/>, so it is not known which of them could not be read.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="bad"/> is null.</exception>
     public ImageList Without(IEnumerable<BadImage> bad)
     {
