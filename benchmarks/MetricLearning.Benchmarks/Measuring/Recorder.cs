@@ -17,6 +17,13 @@ internal static class Recorder
         var records = Records.OfThisMachine;
         foreach (var name in records.Cases.Keys.Where(name => !CaseTable.ByName.ContainsKey(name)).ToList()) records.Cases.Remove(name);
         if (missing) cases = [.. cases.Where(item => !records.Cases.ContainsKey(item.Name))];
+        if (records.WaitPolicy != Records.CurrentWaitPolicy && records.Cases.Keys.Except(cases.Select(item => item.Name)).Any())
+        {
+            // One file states one policy for all its cases.
+            Console.Error.WriteLine($"The records of this machine were made with OMP_WAIT_POLICY {records.WaitPolicy}, and now it is "
+                + $"{Records.CurrentWaitPolicy}. Set it as before, or record all cases.");
+            return 1;
+        }
         var path = records.Save();
         var failed = 0;
         foreach (var (i, item) in cases.Index())

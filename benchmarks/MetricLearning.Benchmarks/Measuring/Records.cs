@@ -23,6 +23,9 @@ internal sealed class Records
         Converters = { new FourDigits() },
     };
 
+    /// <summary>The <see cref="WaitPolicy"/> of this process.</summary>
+    public static string CurrentWaitPolicy => Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? NoWaitPolicy;
+
     /// <summary>The machine.</summary>
     public required Machine Machine { get; init; }
 
@@ -51,7 +54,7 @@ internal sealed class Records
     public string Save()
     {
         Versions = Machine.CurrentVersions;
-        WaitPolicy = Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? NoWaitPolicy;
+        WaitPolicy = CurrentWaitPolicy;
         Directory.CreateDirectory(Folder);
         var path = Path.Combine(Folder, Machine.FileName);
         File.WriteAllText(path + ".new", JsonSerializer.Serialize(this, format) + "\n");
