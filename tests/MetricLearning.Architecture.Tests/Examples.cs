@@ -24,6 +24,7 @@ internal static class Examples
     private static readonly Dictionary<string, Func<object?>> byParameter = new(StringComparer.Ordinal)
     {
         ["Pairs.positives"] = Mask,
+        ["SamplerShard.rank"] = () => 1,
         ["Pairs.negatives"] = Mask,
         ["Triplets.anchors"] = Rows,
         ["Triplets.positives"] = Rows,
@@ -65,6 +66,23 @@ internal static class Examples
         ["SqliteVectorStore.path"] = () => database.Value,
     };
 
+    /// <summary>Values of parameters that cannot be chosen by their type alone, by name. They fit together: rows of 8 numbers, images in
+    /// color, and 4 rows.</summary>
+    private static readonly Dictionary<string, Func<object?>> byName = new(StringComparer.Ordinal)
+    {
+        ["dimension"] = () => 8L,
+        ["inputDimension"] = () => 8L,
+        ["imageChannels"] = () => 3L,
+        ["k"] = () => 5,
+        ["queryQuery"] = Square,
+        ["galleryGallery"] = Square,
+        ["queryGallery"] = Square,
+        ["distances"] = Square,
+        ["guideDistances"] = Square,
+        ["queryIdentities"] = () => new long[] { 0, 0, 1, 1 },
+        ["galleryIdentities"] = () => new long[] { 0, 0, 1, 1 },
+    };
+
     /// <summary>Values of the parameters of methods that cannot be chosen by their type alone, by name.</summary>
     private static readonly Dictionary<string, Func<object?>> byMethodParameter = new(StringComparer.Ordinal)
     {
@@ -84,6 +102,7 @@ internal static class Examples
         [typeof(int)] = () => 4,
         [typeof(long)] = () => 4L,
         [typeof(ulong)] = () => 1UL,
+        [typeof(byte)] = () => (byte)4,
         [typeof(bool)] = () => false,
         [typeof(string)] = () => "name",
         [typeof(Tensor)] = () => rand(4, 8),
@@ -106,14 +125,14 @@ internal static class Examples
         [typeof(LossSum)] = () => new LossSum().Add("loss", new TripletLoss()),
         [typeof(nn.Module<Tensor, Tensor>)] = () => nn.Linear(8, 4),
         [typeof(nn.Module)] = () => nn.Linear(8, 4),
-        [typeof(Backbone)] = () => new ConvNet4(),
+        [typeof(Backbone)] = () => new ConvNet4(imageChannels: 3),
         [typeof(Tuples)] = () => new Triplets(Rows(), Rows(), Rows(), 4, 4),
         [typeof(Regularizer)] = () => Regularizer.Lp(),
         [typeof(nn.Module<Tensor, Tensor, Tensor>)] = () => new TripletLoss(),
         [typeof(Func<Tensor, Tensor>)] = () => (Tensor x) => x.alias(),
-        [typeof(EmbeddingModel)] = () => new EmbeddingModel(new ConvNet4()),
+        [typeof(EmbeddingModel)] = () => new EmbeddingModel(new ConvNet4(imageChannels: 3)),
         [typeof(PartModel)] = () => new Pcb(ResNet.ResNet18(), parts: 2, reducedDimension: 8),
-        [typeof(InferenceModel)] = () => new InferenceModel(new EmbeddingModel(new ConvNet4())),
+        [typeof(InferenceModel)] = () => new InferenceModel(new EmbeddingModel(new ConvNet4(imageChannels: 3))),
         [typeof(ResNet)] = () => ResNet.ResNet50(),
         [typeof(VisionTransformer)] = () => VisionTransformer.Tiny(64, 32),
         [typeof(optim.Optimizer)] = () => optim.SGD(nn.Linear(2, 2).parameters(), 0.1),
@@ -231,6 +250,8 @@ internal static class Examples
         var name = $"{parameter.Member.DeclaringType!.Name}.{parameter.Name}";
         if (byParameter.TryGetValue($"{name} ({parameter.ParameterType.Name})", out var make)) return make();
         if (byParameter.TryGetValue(name, out make)) return make();
+        if (byName.TryGetValue(parameter.Name!, out make) && make() is { } fits && parameter.ParameterType.IsInstanceOfType(fits))
+            return fits;
         if (parameter.HasDefaultValue) return Default(parameter);
         if (parameter.Member is MethodInfo && byMethodParameter.TryGetValue(parameter.Name!, out make)
             && make() is { } given && parameter.ParameterType.IsInstanceOfType(given)) return given;
@@ -249,6 +270,8 @@ internal static class Examples
             ? Activator.CreateInstance(type) : null;
         return type.IsEnum ? Enum.ToObject(type, parameter.DefaultValue) : parameter.DefaultValue;
     }
+
+    private static Tensor Square() => rand(4, 4);
 
     private static Tensor Rows() => tensor(new long[] { 0, 1, 2, 3 });
 

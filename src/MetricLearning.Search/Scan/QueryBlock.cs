@@ -8,8 +8,8 @@ namespace MetricLearning.Search;
 /// <remarks>
 /// A panel is compared by 16-bit integers of the queries, or by 8-bit integers if the processor has <see cref="ByteProduct"/>. The 8-bit
 /// integers are faster, but their error bound is about twice as wide. So a row that passes it is compared again by the 16-bit integers.
-/// This pays if few rows pass. The first rows pass more often than later ones, so they are compared by 16 bits. If too many rows pass later,
-/// the next ones are compared by 16 bits until the number of rows has doubled.
+/// This pays if few rows pass. The first rows pass more often than later ones, so they are compared by 16 bits. If too many rows pass
+/// later, the next ones are compared by 16 bits until the number of rows has doubled.
 /// </remarks>
 internal sealed unsafe class QueryBlock : IDisposable
 {

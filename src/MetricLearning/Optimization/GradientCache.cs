@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// the gradient of a single pass up to rounding if the model treats each row independently. Batch normalization in training mode does not:
 /// it normalizes each chunk by itself and updates its statistics twice.</para>
 /// <para>Both passes over a chunk use the same random numbers (for dropout), seeded by one number per chunk from torch's generator.
-/// Afterwards torch's CPU generator continues as if only these seeds had been drawn.</para>
+/// Afterwards torch's CPU generator continues as if only these seeds had been drawn, or none if the call throws.</para>
 /// <para>If <c>embed</c> throws in the second pass, for example because memory is short, or if a backward pass throws, some gradients have
 /// been added already: call <c>zero_grad()</c> before you try again. No tensor is left in any case.</para>
 /// <para>The gradient of the loss is propagated when the call returns. So its value cannot be given to
@@ -79,15 +79,18 @@ public sealed class GradientCache
                 throw new ArgumentException($"inputs must have rows, got {Guard.Shape(input)}.", nameof(inputs));
         }
         using var scope = NewDisposeScope();
+        var before = get_rng_state();
         var chunks = inputs.Select(Chunks).ToArray();
-        var generator = get_rng_state();
+        var then = get_rng_state();
         try
         {
-            return Backward(chunks, loss).MoveToOuterDisposeScope();
+            var value = Backward(chunks, loss).MoveToOuterDisposeScope();
+            before = then;
+            return value;
         }
         finally
         {
-            set_rng_state(generator);
+            set_rng_state(before);
         }
     }
 

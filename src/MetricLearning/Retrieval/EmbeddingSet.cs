@@ -10,8 +10,9 @@ namespace MetricLearning;
 /// row.</summary>
 /// <remarks>
 /// <para>A constructor takes ownership of the tensor of features: the set frees it in <see cref="Dispose"/>, and the caller's dispose scope
-/// no longer does. Everything else (arrays, lists, tensors of identities and cameras) is copied and still belongs to the caller. If a
-/// constructor throws, it has not taken ownership.</para>
+/// no longer does. The caller may read the tensor until then. A caller who disposes it earlier does not affect the set. Everything else
+/// (arrays, lists, tensors of identities and cameras) is copied and still belongs to the caller. If a constructor throws, it has not taken
+/// ownership.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
 /// </remarks>
 /// <example><code>
@@ -22,7 +23,7 @@ public sealed class EmbeddingSet : IDisposable
 {
     private const string FeaturesName = "feat", IdentitiesName = "pid", CamerasName = "cam";
 
-    private readonly Tensor features;
+    private readonly Tensor given, features;
 
     /// <summary>Makes a set from a tensor of features and takes ownership of the tensor.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
@@ -35,8 +36,9 @@ public sealed class EmbeddingSet : IDisposable
         Guard.Matrix(features);
         Identities = Column(features, Guard.NotNull(identities), nameof(identities));
         Cameras = cameras is null ? null : Column(features, cameras, nameof(cameras));
+        // The caller may still read the tensor, or dispose it, so the set has one of its own that shares its memory.
         this.features = features.detach().DetachFromDisposeScope();
-        if (!ReferenceEquals(this.features, features)) features.Dispose();
+        given = features.DetachFromDisposeScope();
     }
 
     /// <inheritdoc cref="EmbeddingSet(Tensor, IEnumerable{long}, IEnumerable{long})"/>
@@ -207,7 +209,11 @@ public sealed class EmbeddingSet : IDisposable
     });
 
     /// <summary>Frees the features.</summary>
-    public void Dispose() => features.Dispose();
+    public void Dispose()
+    {
+        features.Dispose();
+        given.Dispose();
+    }
 
     private static EmbeddingSet Copy<T>(float[] values, long rows, long dimension, IEnumerable<T> identities, IEnumerable<T>? cameras)
         where T : struct, IBinaryInteger<T>

@@ -83,9 +83,14 @@ public class EmbeddingSetTests
         using var copied = EmbeddingSet.FromArray(values, people, cameras);
         people[0] = 100;
         values[0, 0] = 100;
-        Assert.True(features.IsInvalid);
+        Assert.Equal([3, 2], features.shape);       // the caller may read it as long as the set lives
         AssertSet(set);
+        Assert.True(features.IsInvalid);
         Assert.Throws<ObjectDisposedException>(() => set.Features);
+        var early = Features;
+        var kept = new EmbeddingSet(early, identities, cameras);
+        early.Dispose();
+        AssertSet(kept);
         Assert.Equal((1f, 7), (copied.Features.data<float>()[0], copied.Identities[0]));
     }
 
