@@ -85,12 +85,21 @@ public sealed class OnnxEmbedderTests : IDisposable
             using var stream = new MemoryStream(image);
             Assert.Equal(error.Message,
                 (await Assert.ThrowsAsync<InvalidDataException>(() => embedder.EmbedAsync(stream, token))).Message);
+            // A service hands the message to its caller, who knows neither "the image" nor the service's settings.
+            Assert.StartsWith("The image: ", error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("Max", error.Message, StringComparison.Ordinal);
+            var named = error.Message.Replace("The image", "Picture 2", StringComparison.Ordinal);
+            Assert.Equal(named,
+                (await Assert.ThrowsAsync<InvalidDataException>(() => embedder.EmbedAsync(image, "Picture 2", token))).Message);
+            stream.Position = 0;
+            Assert.Equal(named,
+                (await Assert.ThrowsAsync<InvalidDataException>(() => embedder.EmbedAsync(stream, "Picture 2", token))).Message);
         }
         await Refused([.. "no image"u8], "not an image");
         await Refused([], "empty");
         await Refused(RandomImage.Of(8, 8, 1)[..50], "The image:");
         await Refused(RandomImage.Of(30, 30, 1), "pixels allowed");
-        await Refused(new byte[5001], "MaxBytes");
+        await Refused(new byte[5001], "more than the 5,000 bytes allowed");
         Assert.All(await Task.WhenAll(good), embedding => Assert.Equal(3, embedding.Length));
     }
 
@@ -116,7 +125,8 @@ public sealed class OnnxEmbedderTests : IDisposable
         var error = Assert.Throws<InvalidDataException>(() => new OnnxEmbedder(path));
         Assert.StartsWith(path, error.Message, StringComparison.Ordinal);
         foreach (var (text, part) in new[] { ("", "an empty file"), ("<html>404</html>", "an HTML page"),
-            ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", "a Git LFS pointer") })
+            ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", "a Git LFS pointer"),
+            ("PK\u0003\u0004data.pkl", "a zip archive, as torch.save writes") })
         {
             File.WriteAllText(path, text);
             Assert.StartsWith($"{path}: This is {part}", Assert.Throws<InvalidDataException>(() => new OnnxEmbedder(path)).Message,

@@ -74,20 +74,36 @@ public sealed class OnnxEmbedder : IDisposable
     /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
     /// <exception cref="ObjectDisposedException">The embedder is disposed.</exception>
     public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
-        EmbedAsync(target => Prepare(image.Span, target), cancellationToken);
+        EmbedAsync(image, name: null, cancellationToken);
+
+    /// <summary>Embeds an image that has a name in messages.</summary>
+    /// <param name="image">The contents of an image file in any format that <see cref="ImageDecoder"/> reads. They must not change before
+    /// the task ends.</param>
+    /// <param name="name">The name of the image in messages, such as <c>Picture 2</c>; null for "The image".</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="EmbedAsync(ReadOnlyMemory{byte}, CancellationToken)" path="/exception"/>
+    public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, string? name, CancellationToken cancellationToken) =>
+        EmbedAsync(target => Prepare(image.Span, name, target), cancellationToken);
 
     /// <summary>Embeds the image in a stream, from its position to its end.</summary>
     /// <param name="image">The stream; it stays open.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentNullException">The stream is null.</exception>
-    /// <inheritdoc cref="EmbedAsync(ReadOnlyMemory{byte}, CancellationToken)" path="/returns"/>
     /// <inheritdoc cref="EmbedAsync(ReadOnlyMemory{byte}, CancellationToken)" path="/exception"/>
-    public async Task<float[]> EmbedAsync(Stream image, CancellationToken cancellationToken = default)
+    public Task<float[]> EmbedAsync(Stream image, CancellationToken cancellationToken = default) =>
+        EmbedAsync(image, name: null, cancellationToken);
+
+    /// <summary>Embeds the image in a stream, from its position to its end. The image has a name in messages.</summary>
+    /// <param name="image">The stream; it stays open.</param>
+    /// <param name="name">The name of the image in messages, such as <c>The upload</c>; null for "The image".</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="EmbedAsync(Stream, CancellationToken)" path="/exception"/>
+    public async Task<float[]> EmbedAsync(Stream image, string? name, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(image);
         // The stream is read before a decoder is taken, so a slow upload does not block other images.
-        var bytes = await ImageDecoder.ReadAsync(image, settings.MaxBytes, name: null, cancellationToken).ConfigureAwait(false);
-        return await EmbedAsync(target => Prepare(bytes.All, target), cancellationToken).ConfigureAwait(false);
+        var bytes = await ImageDecoder.ReadAsync(image, settings.MaxBytes, name, cancellationToken).ConfigureAwait(false);
+        return await EmbedAsync(target => Prepare(bytes.All, name, target), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits for the calls that have begun, and frees the network. A second call does nothing.</summary>
@@ -128,12 +144,12 @@ public sealed class OnnxEmbedder : IDisposable
         return await result.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private void Prepare(ReadOnlySpan<byte> image, byte[] target)
+    private void Prepare(ReadOnlySpan<byte> image, string? name, byte[] target)
     {
         if (!pictures.TryTake(out var picture)) picture = new Picture { MaxPixels = settings.MaxPixels, MaxBytes = settings.MaxBytes };
         try
         {
-            ImageDecoder.Decode(image, picture);
+            ImageDecoder.Decode(image, picture, name);
             network.Input.Prepare(picture, target);
         }
         finally

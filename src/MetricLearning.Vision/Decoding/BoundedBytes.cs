@@ -19,40 +19,41 @@ internal sealed class BoundedBytes
         bytes = new byte[Math.Min(Math.Max(expected, UsualRoom), this.most + 1L)];
     }
 
-    /// <summary>Reads the rest of a stream.</summary>
+    /// <summary>Reads the rest of a stream, or one byte more than the limit.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <param name="most">The limit.</param>
-    /// <exception cref="InvalidDataException">There are more bytes than the limit allows.</exception>
     public static BoundedBytes Read(Stream stream, int most)
     {
         var bytes = new BoundedBytes(stream, most);
-        for (int read; (read = stream.Read(bytes.Room().Span)) > 0;) bytes.count += read;
+        for (int read; bytes.IsWhole && (read = stream.Read(bytes.Room().Span)) > 0;) bytes.count += read;
         return bytes;
     }
 
-    /// <summary>Reads the rest of a stream without blocking a thread.</summary>
+    /// <summary>Reads the rest of a stream, or one byte more than the limit, without blocking a thread.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <param name="most">The limit.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="InvalidDataException">There are more bytes than the limit allows.</exception>
     public static async Task<BoundedBytes> ReadAsync(Stream stream, int most, CancellationToken cancellationToken)
     {
         var bytes = new BoundedBytes(stream, most);
-        for (int read; (read = await stream.ReadAsync(bytes.Room(), cancellationToken).ConfigureAwait(false)) > 0;) bytes.count += read;
+        for (int read; bytes.IsWhole && (read = await stream.ReadAsync(bytes.Room(), cancellationToken).ConfigureAwait(false)) > 0;)
+            bytes.count += read;
         return bytes;
     }
+
+    /// <summary>Whether these are all bytes of the stream, and not more than the limit.</summary>
+    public bool IsWhole => count <= most;
 
     /// <summary>All bytes read so far.</summary>
     public ReadOnlySpan<byte> All => bytes.AsSpan(0, count);
 
-    /// <summary>The message for a file with more bytes than the limit.</summary>
-    public static string TooMany(int most) => string.Create(CultureInfo.InvariantCulture,
-        $"it has more than the {most:N0} bytes allowed; {nameof(Picture.MaxBytes)} sets the limit");
+    /// <summary>The fault of a file with more bytes than the limit.</summary>
+    public static ImageFault TooMany(int most) => new(string.Create(CultureInfo.InvariantCulture,
+        $"it has more than the {most:N0} bytes allowed"), nameof(Picture.MaxBytes));
 
     /// <summary>Room for the next bytes.</summary>
     private Memory<byte> Room()
     {
-        if (count > most) throw new InvalidDataException(TooMany(most));
         if (count == bytes.Length) Array.Resize(ref bytes, (int)Math.Min(2L * count, most + 1L));
         return bytes.AsMemory(count);
     }

@@ -11,8 +11,9 @@ namespace MetricLearning.Vision;
 /// EXIF orientation is applied in JPEG, PNG and WebP. Color profiles are not applied: the values are those in the file, as in Pillow.
 /// A file that ends early is an error. A truncated JPEG that ends with an end marker decodes with its missing part gray, as in Pillow,
 /// because nothing in it shows that data is missing. Other formats (TIFF, HEIF, AVIF, JPEG XL, …) are refused with an error that names the
-/// format. If an image cannot be decoded, the <see cref="Picture"/> keeps the image that it had. Thread safety: any number of threads may
-/// decode at once, each into its own <see cref="Picture"/>.
+/// format. If a file is larger than a limit allows, the error names the setting of the limit. The error of bytes and of a stream does not,
+/// because a service may hand it to the client that sent them. If an image cannot be decoded, the <see cref="Picture"/> keeps the image
+/// that it had. Thread safety: any number of threads may decode at once, each into its own <see cref="Picture"/>.
 /// </remarks>
 public static class ImageDecoder
 {
@@ -44,8 +45,8 @@ public static class ImageDecoder
         ArgumentNullException.ThrowIfNull(picture);
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
         var length = LengthOf(path);
-        if (length > picture.MaxBytes) throw Fault(path, BoundedBytes.TooMany(picture.MaxBytes));
-        Decode(length == 0 ? [] : InputFile.Naming(path, () => File.ReadAllBytes(path)), picture, path);
+        if (length > picture.MaxBytes) throw Fault(path, BoundedBytes.TooMany(picture.MaxBytes).Told(namesSetting: true));
+        Decode(length == 0 ? [] : InputFile.Naming(path, () => File.ReadAllBytes(path)), picture, path, namesSetting: true);
     }
 
     /// <summary>Decodes an image that is in memory, such as an upload.</summary>
@@ -56,20 +57,8 @@ public static class ImageDecoder
     /// <exception cref="InvalidDataException">The bytes are not an image, or they are broken or truncated. Or they are more than
     /// <see cref="Picture.MaxBytes"/>, or the image has more pixels than <see cref="Picture.MaxPixels"/>. The message has the
     /// name.</exception>
-    public static void Decode(ReadOnlySpan<byte> image, Picture picture, string? name = null)
-    {
-        ArgumentNullException.ThrowIfNull(picture);
-        var held = picture.Hold();
-        try
-        {
-            if (FaultOf(image, picture) is { } fault) throw Fault(name, fault);
-        }
-        catch
-        {
-            picture.PutBack(held);
-            throw;
-        }
-    }
+    public static void Decode(ReadOnlySpan<byte> image, Picture picture, string? name = null) =>
+        Decode(image, picture, name, namesSetting: false);
 
     /// <summary>Decodes the rest of a stream, such as an upload or an entry of a zip file.</summary>
     /// <remarks>At most <see cref="Picture.MaxBytes"/> + 1 bytes are read. The stream stays open.</remarks>
@@ -80,20 +69,7 @@ public static class ImageDecoder
     /// <exception cref="ArgumentNullException"><paramref name="image"/> or <paramref name="picture"/> is null.</exception>
     /// <exception cref="IOException">The stream could not be read.</exception>
     /// <inheritdoc cref="Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception[contains(@cref, 'InvalidData')]"/>
-    public static void Decode(Stream image, Picture picture, string? name = null)
-    {
-        Check(image, picture);
-        BoundedBytes bytes;
-        try
-        {
-            bytes = BoundedBytes.Read(image, picture.MaxBytes);
-        }
-        catch (InvalidDataException e)
-        {
-            throw Fault(name, e.Message.TrimEnd('.'), e);
-        }
-        Decode(bytes.All, picture, name);
-    }
+    public static void Decode(Stream image, Picture picture, string? name = null) => Decode(image, picture, name, namesSetting: false);
 
     /// <summary>Decodes the rest of a stream without blocking a thread while it reads, for example the body of a web request.</summary>
     /// <remarks>At most <see cref="Picture.MaxBytes"/> + 1 bytes are read. The stream stays open. The image is decoded on the thread that
@@ -113,18 +89,56 @@ public static class ImageDecoder
     /// <summary>Reads the rest of a stream. An error that the bytes are too many or damaged has the name.</summary>
     internal static async Task<BoundedBytes> ReadAsync(Stream image, int maxBytes, string? name, CancellationToken cancellationToken)
     {
+        BoundedBytes bytes;
         try
         {
-            return await BoundedBytes.ReadAsync(image, maxBytes, cancellationToken).ConfigureAwait(false);
+            bytes = await BoundedBytes.ReadAsync(image, maxBytes, cancellationToken).ConfigureAwait(false);
         }
         catch (InvalidDataException e)
         {
             throw Fault(name, e.Message.TrimEnd('.'), e);
         }
+        return bytes.IsWhole ? bytes : throw Fault(name, BoundedBytes.TooMany(maxBytes).What);
+    }
+
+    /// <summary>Decodes the rest of a stream.</summary>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="picture">Receives the image.</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
+    /// <param name="namesSetting">Whether the error of an image that is too large names the setting of the limit.</param>
+    internal static void Decode(Stream image, Picture picture, string? name, bool namesSetting)
+    {
+        Check(image, picture);
+        BoundedBytes bytes;
+        try
+        {
+            bytes = BoundedBytes.Read(image, picture.MaxBytes);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Fault(name, e.Message.TrimEnd('.'), e);
+        }
+        if (!bytes.IsWhole) throw Fault(name, BoundedBytes.TooMany(picture.MaxBytes).Told(namesSetting));
+        Decode(bytes.All, picture, name, namesSetting);
+    }
+
+    private static void Decode(ReadOnlySpan<byte> image, Picture picture, string? name, bool namesSetting)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        var held = picture.Hold();
+        try
+        {
+            if (FaultOf(image, picture) is { } fault) throw Fault(name, fault.Told(namesSetting));
+        }
+        catch
+        {
+            picture.PutBack(held);
+            throw;
+        }
     }
 
     /// <summary>Decodes an image. Returns what is wrong with it, and null if nothing is.</summary>
-    private static string? FaultOf(ReadOnlySpan<byte> image, Picture picture) =>
+    private static ImageFault? FaultOf(ReadOnlySpan<byte> image, Picture picture) =>
         image.IsEmpty ? "the file is empty"
         : image.Length > picture.MaxBytes ? BoundedBytes.TooMany(picture.MaxBytes)
         : PortableAnymap.Is(image) ? PortableAnymap.Decode(image, picture)
@@ -146,16 +160,18 @@ public static class ImageDecoder
     private static long LengthOf(string path)
     {
         var file = new FileInfo(path);
-        return file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : file.Length;
+        if (file.ResolveLinkTarget(returnFinalTarget: true) is not FileInfo target) return file.Length;
+        return target.Exists ? target.Length
+            : throw new FileNotFoundException($"{path}: it is a link to {target.FullName}, and there is no such file.", path);
     }
 
     /// <summary>Checks a size before memory is allocated for it. Returns what is wrong; null if nothing is.</summary>
-    internal static string? FaultOfSize(long width, long height, Picture picture) =>
+    internal static ImageFault? FaultOfSize(long width, long height, Picture picture) =>
         width < 1 || height < 1 ? $"a size of {width}x{height} is not valid"
-        : width * height > Math.Min(picture.MaxPixels, Picture.MostPixels) ? string.Create(CultureInfo.InvariantCulture,
-            $"{width}x{height} is more than the {picture.MaxPixels:N0} pixels allowed; {nameof(Picture.MaxPixels)} sets the limit") : null;
+        : width * height > Math.Min(picture.MaxPixels, Picture.MostPixels) ? new ImageFault(string.Create(CultureInfo.InvariantCulture,
+            $"{width}x{height} is more than the {picture.MaxPixels:N0} pixels allowed"), nameof(Picture.MaxPixels)) : null;
 
-    private static unsafe string? DecodeBySkia(ReadOnlySpan<byte> bytes, Picture picture)
+    private static unsafe ImageFault? DecodeBySkia(ReadOnlySpan<byte> bytes, Picture picture)
     {
         fixed (byte* first = bytes)
         {
@@ -164,7 +180,7 @@ public static class ImageDecoder
         }
     }
 
-    private static unsafe string? DecodeBySkia(SKData data, SKEncodedOrigin origin, Picture picture)
+    private static unsafe ImageFault? DecodeBySkia(SKData data, SKEncodedOrigin origin, Picture picture)
     {
         using var codec = SKCodec.Create(data);
         if (codec is null) return "it is not an image of a supported format, or its header is broken";

@@ -10,7 +10,7 @@ internal static class PortableAnymap
         bytes.Length > 2 && bytes[0] == 'P' && bytes[1] is >= (byte)'1' and <= (byte)'6' && IsSpace(bytes[2]);
 
     /// <summary>Decodes a file. Returns what is wrong with it; null if nothing is.</summary>
-    public static string? Decode(ReadOnlySpan<byte> bytes, Picture picture)
+    public static ImageFault? Decode(ReadOnlySpan<byte> bytes, Picture picture)
     {
         var number = bytes[1] - '0';
         var (kind, isPlain) = ((number - 1) % 3 + 1, number <= 3);

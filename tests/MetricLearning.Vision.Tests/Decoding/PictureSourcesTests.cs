@@ -70,24 +70,35 @@ public sealed class PictureSourcesTests : IDisposable
         Assert.Equal("image", Assert.Throws<ArgumentException>(() => Picture.Load(closed)).ParamName);
     }
 
+    /// <summary>The message about a file names the setting. That about bytes and streams may go to the client that sent them.</summary>
     [Fact]
     public async Task Limits_HoldForEverySource()
     {
         var bytes = await File.ReadAllBytesAsync(folder.Draw("a.png", width: 20, height: 10));
-        const string pixels = ": 20x10 is more than the 199 pixels allowed; MaxPixels sets the limit.";
+        const string pixels = ": 20x10 is more than the 199 pixels allowed.";
         Assert.Equal(20, Picture.Load(bytes, 200).Width);
         Expect.Error<InvalidDataException>(pixels, () => Picture.Load(bytes, 199));
         Expect.Error<InvalidDataException>(pixels, () => Picture.Load(new MemoryStream(bytes), 199));
         Expect.Error<InvalidDataException>(pixels, () => ImageTransform.ForEvaluation().Read(bytes, maxPixels: 199));
+        var late = await Assert.ThrowsAsync<InvalidDataException>(() => Picture.LoadAsync(new MemoryStream(bytes), 199));
+        Assert.EndsWith(pixels, late.Message, StringComparison.Ordinal);
 
         Assert.Equal(20, Picture.Load(new MemoryStream(bytes), maxBytes: bytes.Length).Width);
-        var tooMany = $": it has more than the {bytes.Length - 1} bytes allowed; MaxBytes sets the limit.";
+        var tooMany = $": it has more than the {bytes.Length - 1} bytes allowed.";
         Expect.Error<InvalidDataException>(tooMany, () => Picture.Load(new MemoryStream(bytes), maxBytes: bytes.Length - 1));
+        late = await Assert.ThrowsAsync<InvalidDataException>(
+            () => Picture.LoadAsync(new MemoryStream(bytes), maxBytes: bytes.Length - 1));
+        Assert.EndsWith(tooMany, late.Message, StringComparison.Ordinal);
         var small = new Picture { MaxBytes = bytes.Length - 1 };
         Assert.EndsWith(tooMany, Assert.Throws<InvalidDataException>(() => ImageDecoder.Decode(bytes, small)).Message,
             StringComparison.Ordinal);
-        Assert.EndsWith(tooMany, Assert.Throws<InvalidDataException>(() => ImageDecoder.Decode(folder.Under("a.png"), small)).Message,
-            StringComparison.Ordinal);
+        Assert.EndsWith($"{tooMany.TrimEnd('.')}; MaxBytes sets the limit.", Assert.Throws<InvalidDataException>(
+            () => ImageDecoder.Decode(folder.Under("a.png"), small)).Message, StringComparison.Ordinal);
+        var opened = new ImageLoader(new ImageList([ImageSample.FromBytes("a.png", bytes)]), ImageTransform.ForEvaluation(8, 8))
+        {
+            MaxPixels = 199,
+        };
+        Expect.Error<InvalidDataException>($"a.png{pixels.TrimEnd('.')}; MaxPixels sets the limit.", () => opened.Batches(1).First());
         using var endless = new Drops(new byte[100]) { Repeats = true };
         await Assert.ThrowsAsync<InvalidDataException>(() => Picture.LoadAsync(endless, maxBytes: 250_000));
         Assert.Equal(250_001, endless.Given);

@@ -67,7 +67,7 @@ public sealed record ImageSample(string Path, long Identity, long Camera, long T
         {
             using var stream = Open()
                 ?? throw new InvalidOperationException($"{MessageText.Message(Path)}: {nameof(Open)} returned null instead of a stream.");
-            ImageDecoder.Decode(stream, picture, Path);
+            ImageDecoder.Decode(stream, picture, Path, namesSetting: true);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
             && !e.Message.StartsWith(MessageText.Message(Path), StringComparison.Ordinal))
