@@ -53,8 +53,15 @@ internal static partial class ForeignFile
         Span<byte> start = stackalloc byte[Sample];
         stream.Position = 0;
         start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
-        return IsOnnx(start) ? null : Describe(start);
+        return IsOnnx(start) ? null : Describe(start) ?? (WeightsOf(start) is { } weights
+            ? $"{weights}, which has weights and no network: export the network as ONNX (OnnxFile.Export, torch.onnx.export)" : null);
     }
+
+    /// <summary>Says which file of weights this is; null if it is none.</summary>
+    private static string? WeightsOf(ReadOnlySpan<byte> start) =>
+        start.StartsWith("PK\u0003\u0004"u8) ? "a zip archive, as torch.save writes"
+        : start is [0x80, >= 2 and <= 5, ..] ? "a pickle, as torch.save wrote before PyTorch 1.6"
+        : start is [_, _, _, _, 0, 0, 0, 0, (byte)'{', ..] ? "a safetensors file" : null;
 
     /// <summary>Says what a zip archive with these entries is that torch.save did not write.</summary>
     public static string DescribeArchive(IReadOnlyList<string> entries)
