@@ -22,6 +22,8 @@ internal static class Evaluation
             : Comparison.Table((run.Name, run.PerQuery), (other.Name, other.PerQuery), ids, cancellationToken);
 
         foreach (var each in runs) Ui.Line($"{Label(each)}{each.Report}");
+        if (runs.Any(each => each.FindsItself))
+            Ui.Line("note: The gallery has the features of the queries, so each query finds itself. --protocol self leaves it out.");
         Ui.Table(sure);
         Ui.Line(other is null ? Comparison.NoteOfOne : Comparison.Note);
         foreach (var each in runs)
@@ -126,6 +128,10 @@ internal static class Evaluation
     /// <summary>Checks that two runs have the same queries in the same order, and the same gallery in any order.</summary>
     private static void CheckSameImages(Run run, Run other)
     {
+        // Each row of one set is removed from its own list. In a gallery of its own, it would be found at rank 1.
+        if (run.IsOneSet != other.IsOneSet) throw new UserErrorException(
+            $"Two runs are compared under one protocol, but {(run.IsOneSet ? run : other).Name} has one set, and "
+            + $"{(run.IsOneSet ? other : run).Name} has queries and a gallery.");
         var (a, b) = (run.Query.Set, other.Query.Set);
         if (a.Count != b.Count) throw new UserErrorException(
             $"Two runs are compared query by query, but {run.Name} has {a.Count}, {other.Name} {b.Count}.");

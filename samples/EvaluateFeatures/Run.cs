@@ -40,6 +40,13 @@ internal sealed class Run : IDisposable
     public Figures Figures => Figures.Of(Report);
     public QueryFigures PerQuery => QueryFigures.Of(Report);
 
+    /// <summary>Whether each query is searched for among the other queries.</summary>
+    public bool IsOneSet => OwnGallery is null;
+
+    /// <summary>Whether the gallery is the queries again, and the protocol leaves each query in its own list, at rank 1.</summary>
+    public bool FindsItself => OwnGallery is { Set.Features: var gallery } && Query.Set.Features.Equals(gallery)
+        && Report.Protocol is { RemovesSelf: false, Cameras: CameraFilter.None };
+
     /// <summary>The gallery; null if each query is searched for among the other queries.</summary>
     private FeatureSet? OwnGallery { get; }
 

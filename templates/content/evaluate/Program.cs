@@ -85,7 +85,12 @@ static IReadOnlyList<long> SameQueries(Model first, Model second)
     for (var q = 0; q < first.Identities.Count; q++)
         if (first.Identities[q] != second.Identities[q] || first.Cameras?[q] != second.Cameras?[q]) throw new InvalidDataException(
             $"Query {q} of {second.Path} has another identity or camera than in {first.Path}. Write the queries of both in one order.");
+    if (first.Report.GalleryCount != second.Report.GalleryCount || first.Report.Protocol != second.Report.Protocol)
+        throw new InvalidDataException($"{second.Path} has {Of(second)}, but {first.Path} has {Of(first)}. Two models are compared on the "
+            + "same gallery.");
     return first.Identities;
+
+    static string Of(Model model) => $"{model.Report.GalleryCount} gallery images under the protocol {model.Report.Protocol}";
 }
 
 internal sealed record Model(string Path, RetrievalReport Report, IReadOnlyList<long> Identities, IReadOnlyList<long>? Cameras,

@@ -144,12 +144,33 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Assert.Contains("Two runs are compared on one gallery, but the 60 gallery images of first and the 50 of fewer differ", error,
             StringComparison.Ordinal);
 
+        NumPyArchive.Write(InFolder("one.npz"), new Dictionary<string, Tensor>
+        {
+            ["features"] = arrays["query_feat"], ["ids"] = arrays["query_pid"], ["cameras"] = arrays["query_cam"],
+        });
+        (code, _, error) = Run(InFolder("one.npz"), "--compare", InFolder("first.npz"));
+        Assert.Equal(1, code);
+        Assert.Contains("under one protocol, but one has one set, and first has queries and a gallery.", error, StringComparison.Ordinal);
+
         arrays["query_pid"] = arrays["query_pid"] + 1;
         NumPyArchive.Write(InFolder("second.npz"), arrays);
         (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
         Assert.Equal(1, code);
         Assert.Contains("query by query, but query 0 is identity 0, camera 1 in first, and identity 1, camera 1 in second.", error,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AGalleryThatIsTheQueries_IsNoted_UnlessEachQueryIsLeftOut()
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        foreach (var column in new[] { "feat", "pid", "cam" }) arrays[$"gallery_{column}"] = arrays[$"query_{column}"];
+        NumPyArchive.Write(InFolder("same.npz"), arrays);
+        Assert.Contains("each query finds itself", Run(InFolder("same.npz"), "--protocol", "none").Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("finds itself", Run(InFolder("same.npz"), "--protocol", "self").Output, StringComparison.Ordinal);
+        NumPyArchive.Write(InFolder("other.npz"), Arrays());
+        Assert.DoesNotContain("finds itself", Run(InFolder("other.npz"), "--protocol", "none").Output, StringComparison.Ordinal);
     }
 
     /// <summary>Where CMC draws one image of each identity, rank-1 does not count the rank of the first match in the whole list.</summary>
