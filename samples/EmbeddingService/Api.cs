@@ -9,8 +9,9 @@ internal static class Api
 {
     private const string Binary = "application/octet-stream";
 
-    public static void Map(WebApplication app)
+    public static void Map(WebApplication server)
     {
+        var app = server.MapGroup("").AnswerHead();
         app.MapPost("/embed", Embed).WithName("embed").WithSummary("Turns pictures into vectors")
             .WithDescription("Takes one picture as the body, or several as multipart/form-data. Answers with JSON, or with float32 numbers "
                 + "in little-endian order, one vector after another, if the client accepts application/octet-stream.")
@@ -27,7 +28,7 @@ internal static class Api
                 : TypedResults.Json(new Health("ready"), AnswerContext.Default.Health))
             .WithName("ready").WithSummary("Answers 200 while it takes requests, 503 while it stops");
         app.MapOpenApi();
-        app.MapPrometheusScrapingEndpoint();
+        server.MapPrometheusScrapingEndpoint();
     }
 
     private static async Task<IResult> Embed(HttpContext context, Places places, Uploads uploads, ServedNetwork network, Measures measures,

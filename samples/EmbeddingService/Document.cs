@@ -6,6 +6,14 @@ namespace EmbeddingService;
 /// <summary>Describes request and answer bodies in the OpenAPI document, because no parameter of a handler describes them.</summary>
 internal static class Document
 {
+    /// <summary>Leaves out HEAD, which every address with GET answers, because two operations may not have one name.</summary>
+    public static Task LeaveOutHead(OpenApiDocument document, OpenApiDocumentTransformerContext context,
+        CancellationToken cancellationToken)
+    {
+        foreach (var path in document.Paths.Values) path.Operations?.Remove(HttpMethod.Head);
+        return Task.CompletedTask;
+    }
+
     public static Task Describe(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         if (operation.OperationId != "embed") return Task.CompletedTask;

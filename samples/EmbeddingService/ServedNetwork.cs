@@ -34,22 +34,22 @@ internal sealed class ServedNetwork : IDisposable
     public async Task<IReadOnlyList<Embedding>> Embed(IReadOnlyList<Upload> pictures, CancellationToken cancellationToken)
     {
         return await Task.WhenAll(pictures.Select((picture, i) => Embed(picture,
-            pictures.Count == 1 ? "" : $"Picture {i + 1}: ")));
+            pictures.Count == 1 ? "The picture" : $"Picture {i + 1}")));
 
-        async Task<Embedding> Embed(Upload picture, string prefix)
+        async Task<Embedding> Embed(Upload picture, string called)
         {
             try
             {
-                return new(picture.Name, await embedder.EmbedAsync(picture.Bytes, cancellationToken));
+                return new(picture.Name, await embedder.EmbedAsync(picture.Bytes, called, cancellationToken));
             }
             catch (InvalidDataException e)
             {
-                throw new Refusal(StatusCodes.Status400BadRequest, "picture", prefix + e.Message);
+                throw new Refusal(StatusCodes.Status400BadRequest, "picture", e.Message);
             }
             catch (InvalidOperationException e) when (e.InnerException is ArithmeticException fault)
             {
                 throw new Refusal(StatusCodes.Status422UnprocessableEntity, "network",
-                    $"{prefix}The network gives no vector for this picture, but {fault.Message}.");
+                    $"{called}: the network gives no vector for it, but {fault.Message}.");
             }
         }
     }

@@ -15,7 +15,8 @@ internal static class Server
         builder.Services.AddSingleton(settings).AddSingleton(limits).AddSingleton<Places>().AddSingleton<Uploads>()
             .AddSingleton<Measures>().AddSingleton<ServedNetwork>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerContext.Default));
-        builder.Services.AddOpenApi(options => options.AddOperationTransformer(Document.Describe));
+        builder.Services.AddOpenApi(options =>
+            options.AddOperationTransformer(Document.Describe).AddDocumentTransformer(Document.LeaveOutHead));
         builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService(nameof(EmbeddingService)))
             .WithMetrics(metrics => metrics
                 .AddMeter(Measures.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")

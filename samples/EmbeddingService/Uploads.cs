@@ -22,12 +22,17 @@ internal sealed class Uploads(Limits limits)
         slow.CancelAfter(limits.UploadTime);
         try
         {
+            if (request.Headers.ContentEncoding.ToString() is { Length: > 0 } coding
+                && !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+                throw new Refusal(StatusCodes.Status415UnsupportedMediaType, "type",
+                    "Send pictures without Content-Encoding: their files are compressed already.");
             var type = MediaTypeHeaderValue.TryParse(request.ContentType, out var parsed) ? parsed : null;
             if (type?.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true)
                 return await Parts(request, HeaderUtilities.RemoveQuotes(type.Boundary).ToString(), slow.Token);
             if (string.IsNullOrEmpty(request.ContentType) || type?.Type.Equals("image", StringComparison.OrdinalIgnoreCase) == true
                 || type?.MediaType.Equals("application/octet-stream", StringComparison.OrdinalIgnoreCase) == true)
-                return [new Upload(null, await Contents(request.Body, "The picture", slow.Token))];
+                return await Contents(request.Body, "The picture", slow.Token) is { Length: > 0 } picture ? [new Upload(null, picture)]
+                    : throw Broken("The request has no picture: its body is empty.");
             throw new Refusal(StatusCodes.Status415UnsupportedMediaType, "type", "Send one picture as the body, with a content type of "
                 + "image/* or application/octet-stream, or several ones as multipart/form-data.");
         }

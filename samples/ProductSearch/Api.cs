@@ -41,16 +41,17 @@ internal static class Api
     {
         app.MapGet("/health", (Startup startup) => startup.Engine is null
             ? Results.Json(new { status = "starting" }, statusCode: StatusCodes.Status503ServiceUnavailable)
-            : Results.Ok(new { status = "ready" }));
+            : Results.Ok(new { status = "ready" })).AnswerHead();
 
-        var api = app.MapGroup("/api");
-        api.MapGet("/events", (StatusBoard board, IHostApplicationLifetime program, HttpContext context) =>
+        // It never ends, so it does not answer HEAD.
+        app.MapGet("/api/events", (StatusBoard board, IHostApplicationLifetime program, HttpContext context) =>
         {
             var ends = CancellationTokenSource.CreateLinkedTokenSource(program.ApplicationStopping, context.RequestAborted);
             context.Response.RegisterForDispose(ends);
             return TypedResults.ServerSentEvents(board.Follow(ends.Token));
         });
 
+        var api = app.MapGroup("/api").AnswerHead();
         api.MapPost("/search", async (HttpRequest request, Startup startup, CancellationToken gone, string? tag, string? count) =>
         {
             if (startup.Engine is not { } engine) return NotReady();

@@ -24,5 +24,5 @@ internal static class Uploads
     /// <summary>Reads the picture in the body of a request.</summary>
     /// <exception cref="InvalidDataException">It is not a picture that can be decoded, or it is too large.</exception>
     public static async Task<Picture> Read(HttpRequest request, CancellationToken cancellationToken) =>
-        await Picture.LoadAsync(request.Body, MaxPixels, MaxBytes, "the upload", cancellationToken);
+        await Picture.LoadAsync(request.Body, MaxPixels, MaxBytes, "The upload", cancellationToken);
 }

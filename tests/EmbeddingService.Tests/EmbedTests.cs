@@ -79,16 +79,17 @@ public sealed class EmbedTests : IAsyncLifetime
         var picture = RandomImage.Of(8, 8, 1);
         foreach (var (bytes, part) in new[]
         {
-            (Array.Empty<byte>(), "empty"), ("no picture"u8.ToArray(), "not an image"), (picture[..100], "The image"),
+            (Array.Empty<byte>(), "The request has no picture: its body is empty."),
+            ("no picture"u8.ToArray(), "The picture: it is not an image"), (picture[..100], "The picture: the file ends"),
         })
-            Assert.Contains(part, await RunningService.Refused(await service.Post(bytes), HttpStatusCode.BadRequest),
+            Assert.StartsWith(part, await RunningService.Refused(await service.Post(bytes), HttpStatusCode.BadRequest),
                 StringComparison.Ordinal);
         using var form = new MultipartFormDataContent
         {
             { RunningService.Content(picture), "pictures" }, { RunningService.Content([1, 2, 3]), "pictures" },
         };
-        Assert.StartsWith("Picture 2: ", await RunningService.Refused(await service.Post(form), HttpStatusCode.BadRequest),
-            StringComparison.Ordinal);
+        Assert.StartsWith("Picture 2: it is not an image", await RunningService.Refused(
+            await service.Post(form), HttpStatusCode.BadRequest), StringComparison.Ordinal);
     }
 
     [Theory, InlineData(3e38f, "Infinity at index 0"), InlineData(0f, "zeros alone")]
@@ -118,8 +119,8 @@ public sealed class EmbedTests : IAsyncLifetime
         // The start of a PNG of 60,000 x 60,000 pixels, with the right checksums: 14 GB, in 45 bytes.
         byte[] bomb = [0x89, .. "PNG\r\n"u8, 0x1A, (byte)'\n', 0, 0, 0, 13, .. "IHDR"u8, 0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60, 8, 2, 0, 0, 0,
             0x0F, 0xB0, 0xE2, 0x15, 0, 0, 0, 0, .. "IDAT"u8, 0x35, 0xAF, 0x06, 0x1E];
-        Assert.Contains("pixels allowed", await RunningService.Refused(await service.Post(bomb, "image/png"), HttpStatusCode.BadRequest),
-            StringComparison.Ordinal);
+        Assert.Equal("The picture: 60000x60000 is more than the 32,000,000 pixels allowed.",
+            await RunningService.Refused(await service.Post(bomb, "image/png"), HttpStatusCode.BadRequest));
     }
 
     [Fact]
@@ -136,6 +137,43 @@ public sealed class EmbedTests : IAsyncLifetime
             content.Headers.TryAddWithoutValidation("Content-Type", type);
             return new HttpRequestMessage(HttpMethod.Post, "embed") { Content = content };
         }
+    }
+
+    [Fact]
+    public async Task ACompressedBody_IsRefused()
+    {
+        foreach (var (coding, status) in new[]
+        {
+            ("gzip", HttpStatusCode.UnsupportedMediaType), ("identity", HttpStatusCode.OK),
+        })
+        {
+            var content = RunningService.Content(RandomImage.Of(8, 8, 1));
+            content.Headers.ContentEncoding.Add(coding);
+            var answer = await service.Post(content);
+            Assert.Equal(status, answer.StatusCode);
+            if (status != HttpStatusCode.OK)
+                Assert.StartsWith("Send pictures without Content-Encoding", await RunningService.Refused(answer, status),
+                    StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Monitors and proxies ask with HEAD whether an address works. The document names each address once.</summary>
+    [Fact]
+    public async Task EveryAddressThatAnswersGet_AnswersHead()
+    {
+        foreach (var path in new[] { "space", "health/live", "health/ready", "metrics", "openapi/v1.json" })
+        {
+            var whole = await service.Get(path);
+            using var request = new HttpRequestMessage(HttpMethod.Head, path);
+            var head = await service.Client.SendAsync(request, TestContext.Current.CancellationToken);
+            Assert.Equal((HttpStatusCode.OK, whole.Content.Headers.ContentType), (head.StatusCode, head.Content.Headers.ContentType));
+            Assert.Empty(await head.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+        }
+        using var wrong = new HttpRequestMessage(HttpMethod.Delete, "space");
+        Assert.Equal(["GET", "HEAD"],
+            (await service.Client.SendAsync(wrong, TestContext.Current.CancellationToken)).Content.Headers.Allow.Order());
+        using var document = JsonDocument.Parse(await service.Client.GetStringAsync(new Uri("openapi/v1.json", UriKind.Relative)));
+        Assert.Equal(["get"], document.RootElement.GetProperty("paths").GetProperty("/space").EnumerateObject().Select(each => each.Name));
     }
 
     [Theory]

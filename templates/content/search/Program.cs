@@ -38,28 +38,33 @@ await using var app = builder.Build();
 app.UseRateLimiter();
 app.UseDefaultFiles();
 app.UseStaticFiles();
-app.MapGet("/health", () => Results.Ok(new { pictures = index.Count }));
+string[] getOrHead = [HttpMethods.Get, HttpMethods.Head];
+app.MapMethods("/health", getOrHead, () => Results.Ok(new { pictures = index.Count }));
 app.MapPost("/search", async (HttpRequest request, string? tag, CancellationToken cancellationToken) =>
 {
     float[] vector;
     try
     {
-        vector = await EmbedAsync(request.Body, cancellationToken);
+        vector = await EmbedAsync(request.Body, "The picture", cancellationToken);
     }
     catch (BadHttpRequestException e)
     {
         return Refused(e.Message, e.StatusCode);        // too many bytes, sent too slowly, or fewer than announced
     }
-    catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
+    catch (InvalidDataException e)
     {
         return Refused(e.Message);
+    }
+    catch (InvalidOperationException e) when (e.InnerException is ArithmeticException fault)
+    {
+        return Refused($"The network gives no vector for this picture, but {fault.Message}.", StatusCodes.Status422UnprocessableEntity);
     }
     var filter = string.IsNullOrEmpty(tag) ? null : SearchFilter<string>.Tag(tag);
     return Results.Ok(index.Search(vector, k: 24, filter).Select(hit => new { hit.Key, hit.Score, hit.Labels.Tags }));
 });
 
 // Only pictures of the index are served. They are sent as JPEG, so a browser can show every format.
-app.MapGet("/pictures/{**key}", (string key) =>
+app.MapMethods("/pictures/{**key}", getOrHead, (string key) =>
 {
     if (!index.Contains(key)) return Results.NotFound();
     try
@@ -98,7 +103,7 @@ async Task IndexAsync()
         try
         {
             await using var stream = File.OpenRead(file);
-            var vector = await EmbedAsync(stream, cancellationToken);
+            var vector = await EmbedAsync(stream, name: null, cancellationToken);
             var key = Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/');
             index.Add(key, vector, new RowLabels { Tags = [.. key.Split('/')[..^1]] });         // the names of its folders
         }
@@ -109,9 +114,9 @@ async Task IndexAsync()
     });
 }
 
-async Task<float[]> EmbedAsync(Stream picture, CancellationToken cancellationToken)
+async Task<float[]> EmbedAsync(Stream picture, string? name, CancellationToken cancellationToken)
 {
-    var vector = await embedder.EmbedAsync(picture, cancellationToken);
+    var vector = await embedder.EmbedAsync(picture, name, cancellationToken);
     return metric != SearchMetric.Cosine || vector.Any(value => value != 0) ? vector
         : throw new InvalidDataException("The network gives this picture a vector of zeros, which has no cosine.");
 }

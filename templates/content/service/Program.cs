@@ -40,18 +40,18 @@ await items.EnsureCollectionExistsAsync();
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions());
 builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = maxBytes);
 await using var app = builder.Build();
-app.MapGet("/health", () => Results.Ok(new { embedder.Dimension }));
+app.MapMethods("/health", [HttpMethods.Get, HttpMethods.Head], () => Results.Ok(new { embedder.Dimension }));
 app.MapPost("/embed", (HttpRequest request, CancellationToken cancellationToken) =>
     WithVector(request, vector => Task.FromResult(Results.Ok(vector)), cancellationToken));
 app.MapPut("/items/{id}", (string id, string? kind, HttpRequest request, CancellationToken cancellationToken) =>
     WithVector(request, async vector =>
     {
-        await items.UpsertAsync(new Item { Id = id, Kind = kind, Vector = vector }, cancellationToken);
+        await items.UpsertAsync(new Item { Id = Decoded(id), Kind = kind, Vector = vector }, cancellationToken);
         return Results.NoContent();
     }, cancellationToken));
 app.MapDelete("/items/{id}", async (string id, CancellationToken cancellationToken) =>
 {
-    await items.DeleteAsync(id, cancellationToken);
+    await items.DeleteAsync(Decoded(id), cancellationToken);
     return Results.NoContent();
 });
 app.MapPost("/search", async (HttpRequest request, CancellationToken cancellationToken, string? kind = null, string top = "10") =>
@@ -75,9 +75,11 @@ return 0;
 // The body of a request is a picture: JPEG, PNG, WebP, ... Concurrent requests run through the network as one batch.
 async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, Task<IResult>> answer, CancellationToken cancellationToken)
 {
+    if (request.ContentType?.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase) == true)
+        return Refused("Send the picture as the body, not in a form.", StatusCodes.Status415UnsupportedMediaType);
     try
     {
-        var vector = await embedder.EmbedAsync(request.Body, cancellationToken);
+        var vector = await embedder.EmbedAsync(request.Body, "The picture", cancellationToken);
         return distance != DistanceFunction.CosineSimilarity || vector.Any(value => value != 0)
             ? await answer(vector)
             : Refused("The network gives this picture a vector of zeros, which has no cosine.");
@@ -86,11 +88,18 @@ async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, 
     {
         return Refused(e.Message, e.StatusCode);        // too many bytes, sent too slowly, or fewer than announced
     }
-    catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
+    catch (InvalidDataException e)
     {
         return Refused(e.Message);
     }
+    catch (InvalidOperationException e) when (e.InnerException is ArithmeticException fault)
+    {
+        return Refused($"The network gives no vector for this picture, but {fault.Message}.", StatusCodes.Status422UnprocessableEntity);
+    }
 }
+
+// ASP.NET decodes everything in a part of a path but slashes.
+string Decoded(string id) => id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
 IResult Refused(string error, int status = StatusCodes.Status400BadRequest) => Results.Json(new { error }, statusCode: status);
 
