@@ -133,6 +133,8 @@ public sealed class OnnxEmbedderTests : IDisposable
                 StringComparison.Ordinal);
         }
         Assert.Throws<FileNotFoundException>(() => new OnnxEmbedder(path + "x"));
+        Assert.Equal($"{folder} is a folder, but a file was expected.",
+            Assert.Throws<IOException>(() => new OnnxEmbedder(folder)).Message);
     }
 
     [Fact]

@@ -45,6 +45,8 @@ public sealed class HostileFileTests : IDisposable
         Refused([.. "<html>not found</html>"u8], "This is an HTML page");
         Refused([.. "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"u8], "a Git LFS pointer");
         Refused([], "an empty file");
+        var folder = Path.GetTempPath();
+        Assert.Equal($"{folder} is a folder, but a file was expected.", Assert.Throws<IOException>(() => OnnxFile.Read(folder)).Message);
         Refused([.. "PK\u0003\u0004"u8], "a zip archive, as torch.save writes, which has weights and no network: export the network");
         Refused([0x80, 2, (byte)'}'], "a pickle, as torch.save wrote");
         Refused([2, 0, 0, 0, 0, 0, 0, 0, .. "{}"u8], "a safetensors file, which has weights and no network");

@@ -38,6 +38,7 @@ public sealed class OnnxEmbedder : IDisposable
     /// <exception cref="ArgumentException">The path is null or empty, or a batch of images would be larger than an array can
     /// be.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="IOException">The path is that of a folder.</exception>
     /// <exception cref="InvalidDataException">ONNX Runtime cannot run the file, it has several inputs, its input is not images, its output
     /// is not an embedding for each image, it contradicts the settings, neither says how to prepare images, or images are resized by
     /// another filter than the bilinear one. The message names the file and says why.</exception>
@@ -46,6 +47,7 @@ public sealed class OnnxEmbedder : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         (this.path, this.settings) = (path, settings ??= new());
+        InputFile.RefuseFolder(path);
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
         network = InputFile.Naming(path, () => new ImageNetwork(path, settings));
         decoders = new(settings.Decoders);

@@ -43,6 +43,7 @@ public static class ImageDecoder
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(picture);
+        InputFile.RefuseFolder(path);
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
         var length = LengthOf(path);
         if (length > picture.MaxBytes) throw Fault(path, BoundedBytes.TooMany(picture.MaxBytes).Told(namesSetting: true));

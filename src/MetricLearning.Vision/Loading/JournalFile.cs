@@ -16,6 +16,7 @@ internal sealed class JournalFile : IDisposable
     public JournalFile(string path, byte[] fingerprint, int imageCount)
     {
         (Path, this.imageCount) = (path, imageCount);
+        InputFile.RefuseFolder(path);
         stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {

@@ -29,7 +29,7 @@ public sealed class NumPyArchive : IDisposable
     /// <exception cref="InvalidDataException">The file is not a zip archive, or a name occurs twice; the message names the
     /// file.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
-    public NumPyArchive(string path) : this(Opened(path), $"{path}: ")
+    public NumPyArchive(string path) : this(InputFile.Open(path), $"{path}: ")
     {
     }
 
@@ -163,11 +163,5 @@ public sealed class NumPyArchive : IDisposable
         {
             throw new InvalidDataException($"{place}{MessageText.Excerpt(name)}: {MessageText.Message(e.Message)}", e);
         }
-    }
-
-    private static FileStream Opened(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        return File.OpenRead(path);
     }
 }

@@ -97,7 +97,7 @@ public sealed class FeatureReader
     private T In<T>(string path, Func<FeatureArrays, T> read)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (Directory.Exists(path)) throw new IOException($"{path} is a folder, but a file of features was expected.");
+        InputFile.RefuseFolder(path, "a file of features");
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file {path}.", path);
         return InputFile.Naming(path, () =>
         {

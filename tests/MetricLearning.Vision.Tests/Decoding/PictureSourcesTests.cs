@@ -70,6 +70,21 @@ public sealed class PictureSourcesTests : IDisposable
         Assert.Equal("image", Assert.Throws<ArgumentException>(() => Picture.Load(closed)).ParamName);
     }
 
+    [Fact]
+    public void AFolder_IsCalledOne()
+    {
+        var path = folder.Under("a.png");
+        Directory.CreateDirectory(path);
+        var journal = new ExtractionJournal(path, "key");
+        var loader = new ImageLoader(new ImageList([new(folder.Draw("b.png"), 0, 0)]), ImageTransform.ForEvaluation(8, 8));
+        foreach (var read in new Func<object?>[]
+        {
+            () => Picture.Load(path), () => new ImageArchive(path), () => ImageList.FromCsv(path, path),
+            () => ImageList.FromJsonLines(path, path), () => loader.Extract(images => images.flatten(1), journal: journal),
+        })
+            Expect.Error<IOException>($"{path} is a folder, but a file was expected.", read);
+    }
+
     /// <summary>The message about a file names the setting. That about bytes and streams may go to the client that sent them.</summary>
     [Fact]
     public async Task Limits_HoldForEverySource()

@@ -27,6 +27,7 @@ public sealed class ImageArchive : IDisposable
     public ImageArchive(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        InputFile.RefuseFolder(path);
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file {path}.", path);
         Path = path;
         var file = File.OpenRead(path);

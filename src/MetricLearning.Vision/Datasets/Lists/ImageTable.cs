@@ -117,6 +117,7 @@ internal sealed class ImageTable
 
     private static void CheckExists(string path)
     {
+        InputFile.RefuseFolder(path);
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file {path}.", path);
     }
 
