@@ -98,7 +98,7 @@ async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, 
     }
 }
 
-// ASP.NET decodes everything in a part of a path but slashes.
+// ASP.NET decodes a path, except for escaped slashes.
 string Decoded(string id) => id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
 IResult Refused(string error, int status = StatusCodes.Status400BadRequest) => Results.Json(new { error }, statusCode: status);
