@@ -49,7 +49,7 @@ public sealed record HardNegativeSearch
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? AbsoluteMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(AbsoluteMargin)) : null; }
 
-    /// <summary>The relative margin r: the similarity of a negative must be at most s·(1 − r), where s is the similarity of the positive.
+    /// <summary>The relative margin r: the similarity of a negative must be at most s − r·|s|, where s is the similarity of the positive.
     /// Null (the default) for no such limit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? RelativeMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(RelativeMargin)) : null; }
@@ -143,7 +143,7 @@ public sealed record HardNegativeSearch
     private bool Passes(double negative, double positive) =>
         (MaximumSimilarity is not { } high || negative < high) && (MinimumSimilarity is not { } low || negative > low)
         && (AbsoluteMargin is not { } margin || negative <= positive - margin)
-        && (RelativeMargin is not { } share || negative <= positive * (1 - share));
+        && (RelativeMargin is not { } share || negative <= positive - share * Math.Abs(positive));
 
     private IEnumerable<int> Chosen(List<int> passing, long anchor)
     {

@@ -10,10 +10,11 @@ namespace MetricLearning;
 /// <remarks>
 /// The value of anchor i is the softmax cross entropy of cosines ÷ τ, in which its own positive is the right class. The cosines are those
 /// of the anchor with all positives, of the anchor with the other anchors, of its positive with the other positives, and of the anchor with
-/// the hard negatives, if given. A pair is left out if the guide gives it a greater cosine than the cosine of anchor and positive. Default:
-/// τ = 0.01, mean over the anchors, as in sentence-transformers' GISTEmbedLoss. The loss of one row without hard negatives is 0, and that
-/// of no rows is 0. No gradient flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training
-/// Negatives</i>, 2024. For other losses: <see cref="Pairs.WithoutFalseNegatives"/>.
+/// the hard negatives, if given. A pair is left out if the guide gives it a greater cosine than it gives anchor and positive, or one that
+/// is too near to it (<see cref="AbsoluteMargin"/>, <see cref="RelativeMargin"/>). Default: τ = 0.01, no margin, mean over the anchors, as
+/// in sentence-transformers' GISTEmbedLoss. The loss of one row without hard negatives is 0, and that of no rows is 0. No gradient flows
+/// into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training Negatives</i>, 2024; the margins are those
+/// of Moreira et al., <i>NV-Retriever</i>, 2024. For other losses: <see cref="Pairs.WithoutFalseNegatives"/>.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Tensor>
@@ -25,6 +26,22 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
 
     /// <summary>The temperature τ.</summary>
     public double Temperature { get; }
+
+    /// <summary>The absolute margin m: a pair is left out if the guide's cosine is greater than s − m, where s is the guide's cosine of
+    /// anchor and positive. Null (the default) for 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public double? AbsoluteMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(AbsoluteMargin)) : null; }
+
+    /// <summary>The relative margin r: a pair is left out if the guide's cosine is greater than s − r·|s|, where s is the guide's cosine of
+    /// anchor and positive. Null (the default) for 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public double? RelativeMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(RelativeMargin)) : null; }
+
+    /// <summary>Whether an anchor is compared with the other anchors. Default: true.</summary>
+    public bool ComparesAnchors { get; init; } = true;
+
+    /// <summary>Whether a positive is compared with the other positives. Default: true.</summary>
+    public bool ComparesPositives { get; init; } = true;
 
     /// <summary>Computes the loss of anchors and positives.</summary>
     /// <param name="anchors">The anchors [N, D], floating point; N may be 0.</param>
@@ -84,27 +101,35 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
         return RowMath.Guarded(costs, inputs).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The mask of the scores that are left out, bool: pairs that the guide finds more similar than anchor and positive, and pairs
-    /// of a row with itself.</summary>
-    private static Tensor Hidden(Tensor anchors, Tensor positives, Tensor? negatives)
+    /// <summary>The mask of the scores that are left out, bool: pairs that the guide finds too similar, and pairs of a row with
+    /// itself.</summary>
+    private Tensor Hidden(Tensor anchors, Tensor positives, Tensor? negatives)
     {
         using var noGradient = no_grad();
         var n = anchors.size(0);
         var scores = Cosines(anchors, positives, negatives);
         var own = scores.narrow(1, 0, n).diagonal().unsqueeze(1);
+        var limit = own;
+        if (AbsoluteMargin is { } margin) limit = own - S(margin);
+        if (RelativeMargin is { } share) limit = minimum(limit, own - own.abs() * S(share));
         var itself = eye(n, dtype: ScalarType.Bool, device: anchors.device);
-        var hidden = scores > own;
-        hidden.narrow(1, n, n).logical_or_(itself);
-        hidden.narrow(1, 2 * n, n).logical_or_(itself);
+        var hidden = scores > limit;
         hidden.narrow(1, 0, n).logical_and_(itself.logical_not());
+        for (var block = 1; block < OwnBlocks; block++) hidden.narrow(1, block * n, n).logical_or_(itself);
         return hidden;
     }
 
-    /// <summary>[N, 3N + H]: anchors with positives, anchors with anchors, positives with positives, anchors with hard negatives.</summary>
-    private static Tensor Cosines(Tensor anchors, Tensor positives, Tensor? negatives)
+    /// <summary>The number of blocks of N scores that compare the rows of the batch.</summary>
+    private int OwnBlocks => 1 + (ComparesAnchors ? 1 : 0) + (ComparesPositives ? 1 : 0);
+
+    /// <summary>[N, B·N + H]: anchors with positives, anchors with anchors, positives with positives, anchors with hard
+    /// negatives.</summary>
+    private Tensor Cosines(Tensor anchors, Tensor positives, Tensor? negatives)
     {
         var (a, p) = (RowMath.Unit(RowMath.Widen(anchors)), RowMath.Unit(RowMath.Widen(positives)));
-        List<Tensor> parts = [Product.Of(a, p), Product.Of(a, a), Product.Of(p, p)];
+        List<Tensor> parts = [Product.Of(a, p)];
+        if (ComparesAnchors) parts.Add(Product.Of(a, a));
+        if (ComparesPositives) parts.Add(Product.Of(p, p));
         if (negatives is not null) parts.Add(Product.Of(a, RowMath.Unit(RowMath.Widen(negatives))));
         return cat([.. parts], 1);
     }

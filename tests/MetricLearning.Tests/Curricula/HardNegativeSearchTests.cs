@@ -35,7 +35,7 @@ public class HardNegativeSearchTests
                 .Take(search.LastRank).Skip(search.SkippedRanks)
                 .Where(j => guide[i, j] < (search.MaximumSimilarity ?? 2) && guide[i, j] > (search.MinimumSimilarity ?? -2)
                     && guide[i, j] <= limit - (search.AbsoluteMargin ?? -9)
-                    && (search.RelativeMargin is not { } share || guide[i, j] <= limit * (1 - share)))
+                    && (search.RelativeMargin is not { } share || guide[i, j] <= limit - share * Math.Abs(limit)))
                 .Take(search.NegativesPerAnchor).Select(j => ((long)i, (long)positive, (long)j)));
         }
         return found;
@@ -50,6 +50,7 @@ public class HardNegativeSearchTests
         ["limits"] = new() { MaximumSimilarity = 0.7, MinimumSimilarity = 0.1, NegativesPerAnchor = 100 },
         ["absolute"] = new() { AbsoluteMargin = 0.05, FarthestPositive = true },
         ["relative"] = new() { RelativeMargin = 0.2, NegativesPerAnchor = 1 },
+        ["relative, farthest"] = new() { RelativeMargin = 0.2, FarthestPositive = true, NegativesPerAnchor = 20 },
     };
 
     [Theory, MemberData(nameof(Searches))]
@@ -63,6 +64,16 @@ public class HardNegativeSearchTests
         Assert.Equal(Naive(search, Cosines(x), Cosines(t)), guided.Select(hard => hard.Triplet));
         Assert.All(guided, hard => Assert.Equal(Cosines(t)[hard.Anchor, hard.Negative], hard.NegativeSimilarity, 12));
         Assert.NotEmpty(guided);
+    }
+
+    [Fact]
+    public void ARelativeMargin_StaysBelowThePositive_WhateverItsSign()
+    {
+        using var scope = NewDisposeScope();
+        Tensor Row(double cosine) => tensor(new[] { cosine, Math.Sqrt(1 - cosine * cosine) }).unsqueeze(0);
+        var x = cat([Row(1), Row(-0.5), Row(-0.49), Row(-0.51), Row(-0.8)]);
+        var found = new HardNegativeSearch { RelativeMargin = 0.05 }.Find(x, [0, 0, 1, 2, 3]);
+        Assert.Equal([4L], found.Where(hard => hard.Anchor == 0).Select(hard => hard.Negative));
     }
 
     [Fact]

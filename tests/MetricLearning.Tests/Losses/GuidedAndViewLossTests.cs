@@ -81,26 +81,40 @@ public class GuidedAndViewLossTests
             10);
     }
 
-    [Theory, InlineData(false), InlineData(true)]
-    public void Gist_IsItsFormula(bool withNegatives)
+    public static TheoryData<bool, double?, double?, bool, bool> GistSettings => new()
+    {
+        { false, null, null, true, true }, { true, null, null, true, true }, { true, 0.3, null, true, true }, { true, -0.3, null, true, true },
+        { true, null, 0.5, true, true }, { true, 0.3, 0.5, true, true }, { false, null, null, false, true }, { true, 0.2, null, true, false },
+        { true, null, 0.9, false, false },
+    };
+
+    [Theory, MemberData(nameof(GistSettings))]
+    public void Gist_IsItsFormula(bool withNegatives, double? absolute, double? relative, bool anchors, bool positives)
     {
         using var scope = NewDisposeScope();
         var (a, p, n) = (LossTable.Random(1, 5, 3), LossTable.Random(2, 5, 3), LossTable.Random(3, 4, 3));
         var (ga, gp, gn) = (LossTable.Random(4, 5, 2), LossTable.Random(5, 5, 2), LossTable.Random(6, 4, 2));
-        using var loss = new GistEmbedLoss(temperature: 0.2);
+        using var loss = new GistEmbedLoss(temperature: 0.2)
+        {
+            AbsoluteMargin = absolute,
+            RelativeMargin = relative,
+            ComparesAnchors = anchors,
+            ComparesPositives = positives,
+        };
         double Cosine(Tensor x, Tensor y) => (x * y).sum().item<double>() / (x.norm() * y.norm()).item<double>();
         var expected = 0.0;
         for (var i = 0; i < 5; i++)
         {
-            var limit = Cosine(ga[i], gp[i]);
+            var own = Cosine(ga[i], gp[i]);
+            var limit = new[] { absolute, relative * Math.Abs(own) }.OfType<double>().Select(m => own - m).DefaultIfEmpty(own).Min();
             var kept = Math.Exp(Cosine(a[i], p[i]) / 0.2);
             void Add(double guide, double cosine) => kept += guide > limit ? 0 : Math.Exp(cosine / 0.2);
             for (var j = 0; j < 5; j++)
             {
                 if (j == i) continue;
                 Add(Cosine(ga[i], gp[j]), Cosine(a[i], p[j]));
-                Add(Cosine(ga[i], ga[j]), Cosine(a[i], a[j]));
-                Add(Cosine(gp[i], gp[j]), Cosine(p[i], p[j]));
+                if (anchors) Add(Cosine(ga[i], ga[j]), Cosine(a[i], a[j]));
+                if (positives) Add(Cosine(gp[i], gp[j]), Cosine(p[i], p[j]));
             }
             for (var j = 0; withNegatives && j < 4; j++) Add(Cosine(ga[i], gn[j]), Cosine(a[i], n[j]));
             expected += (Math.Log(kept) - Cosine(a[i], p[i]) / 0.2) / 5;
@@ -108,6 +122,25 @@ public class GuidedAndViewLossTests
         Tensor Loss(Tensor a) => withNegatives ? loss.forward(a, p, n, ga, gp, gn) : loss.call(a, p, ga, gp);
         Assert.Equal(expected, Loss(a).item<double>(), 10);
         GradientCheck.Run(a, Loss);
+    }
+
+    [Fact]
+    public void Gist_WithAMargin_LeavesOutMoreOfTheNegatives_AlsoIfThePositiveHasANegativeCosine()
+    {
+        using var scope = NewDisposeScope();
+        // The guide's cosines: −0.5 with the positive, −0.51 and −0.6 with the hard negatives.
+        Tensor Row(double cosine) => tensor(new[] { cosine, Math.Sqrt(1 - cosine * cosine) }).unsqueeze(0);
+        var (anchor, positive, negatives) = (Row(1), Row(-0.5), cat([Row(-0.51), Row(-0.6)]));
+        double Loss(double? absolute, double? relative)
+        {
+            using var loss = new GistEmbedLoss(1) { AbsoluteMargin = absolute, RelativeMargin = relative };
+            return loss.forward(anchor, positive, negatives, anchor, positive, negatives).item<double>();
+        }
+        double Of(params double[] cosines) => Math.Log(Math.Exp(-0.5) + cosines.Sum(Math.Exp)) + 0.5;
+        Assert.Equal(Of(-0.51, -0.6), Loss(null, null), 12);
+        Assert.Equal(Of(-0.6), Loss(0.05, null), 12);
+        Assert.Equal(Of(-0.6), Loss(null, 0.05), 12);
+        Assert.Equal(Of(), Loss(0.05, 0.5), 12);
     }
 
     [Fact]
