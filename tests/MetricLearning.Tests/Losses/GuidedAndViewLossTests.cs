@@ -83,9 +83,9 @@ public class GuidedAndViewLossTests
 
     public static TheoryData<bool, double?, double?, bool, bool> GistSettings => new()
     {
-        { false, null, null, true, true }, { true, null, null, true, true }, { true, 0.3, null, true, true }, { true, -0.3, null, true, true },
-        { true, null, 0.5, true, true }, { true, 0.3, 0.5, true, true }, { false, null, null, false, true }, { true, 0.2, null, true, false },
-        { true, null, 0.9, false, false },
+        { false, null, null, true, true }, { true, null, null, true, true }, { false, null, null, false, true },
+        { true, 0.3, null, true, true }, { true, -0.3, null, true, true }, { true, null, 0.5, true, true }, { true, 0.3, 0.5, true, true },
+        { true, 0.2, null, true, false }, { true, null, 0.9, false, false },
     };
 
     [Theory, MemberData(nameof(GistSettings))]

@@ -38,8 +38,11 @@ internal static class SamplerTable
         ["domain"] = RowOf((shard, seed) => new DomainSampler([.. Labels.Select((_, row) => row * 7L % 5)], 4, 3, shard, seed)),
         ["domain identity"] = RowOf((shard, seed) => new DomainIdentitySampler(
             Labels, Domains, new Dictionary<long, int> { [0] = 1, [1] = 2, [2] = 1 }, 3, shard: shard, seed: seed)),
-        ["group by label"] = RowOf((shard, seed) => new GroupByLabelSampler(Labels, 8, shard: shard, seed: seed)),
-        ["group by label, dropped"] = RowOf((shard, seed) => new GroupByLabelSampler(Labels, 8, LastBatch.Drop, shard, seed)),
+        ["group by label"] = RowOf((shard, seed) => new GroupByLabelSampler(Labels, 16, shard: shard, seed: seed)),
+        ["group by label, one by one"] = RowOf((shard, seed) => new GroupByLabelSampler(
+            Labels, 8, order: LabelOrder.OneByOne, shard: shard, seed: seed)),
+        ["group by label, dropped"] = RowOf((shard, seed) => new GroupByLabelSampler(
+            Labels, 8, LastBatch.Drop, LabelOrder.OneByOne, shard, seed)),
         ["fixed triplets"] = RowOf((shard, seed) => FixedTripletsSampler.FromLabels(Labels, 30, 4, shard, seed)),
         ["graph"] = RowOf((shard, seed) => new GraphSampler(Labels, 4, 3, shard, seed)),
     };
