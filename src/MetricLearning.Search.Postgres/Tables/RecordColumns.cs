@@ -98,11 +98,11 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
         foreach (var (property, _) in values)
             if (property.GetValueAsObject(record.Values) is { } value && !StoredText.CanKeepValue(value))
                 throw new ArgumentException($"{property.ModelName} must have no character U+0000, which PostgreSQL cannot store, "
-                    + $"got one in the record {RowTable<TKey, TRecord>.Text(record.Key)}.", property.ModelName);
+                    + $"got one in the record {KeyText.Of(record.Key)}.", property.ModelName);
         for (var i = 0; i < Shapes.Length; i++)
             if (record.Vectors[i] is { } vector)
                 ServerBounds.Check(Shapes[i], vector.Span, Model.Vectors[i].ModelName,
-                    $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
+                    $"the record {KeyText.Of(record.Key)}");
     }
 
     /// <summary>Makes the parameters of a record's columns.</summary>

@@ -82,10 +82,11 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
     /// <exception cref="ArgumentException">A vector is not valid, a key occurs twice, or the table already has it.</exception>
     public void Write(IReadOnlyList<NewRow<TKey, TData>> rows, bool replaces, string name)
     {
-        for (var i = 0; i < rows.Count; i++) CheckVector(Shape, rows[i].Vector.Span, name, $"row {i} (key {Text(rows[i].Key)})");
+        for (var i = 0; i < rows.Count; i++) CheckVector(Shape, rows[i].Vector.Span, name, $"row {i} (key {KeyText.Of(rows[i].Key)})");
         var keys = new HashSet<TKey>(rows.Count);
         foreach (var row in rows)
-            if (!keys.Add(row.Key)) throw new ArgumentException($"{name} must have each key only once, got {Text(row.Key)} twice.", name);
+            if (!keys.Add(row.Key))
+                throw new ArgumentException($"{name} must have each key only once, got {KeyText.Of(row.Key)} twice.", name);
         if (rows.Count == 0) return;
         lock (gate)
         {
@@ -94,7 +95,8 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
                 if (places.TryGetValue(row.Key, out var place))
                 {
                     if (!replaces)
-                        throw new ArgumentException($"{name} must have new keys, got {Text(row.Key)}, which the index already has.", name);
+                        throw new ArgumentException(
+                            $"{name} must have new keys, got {KeyText.Of(row.Key)}, which the index already has.", name);
                     replaced.Add(place);
                 }
             var now = snapshot;
@@ -147,9 +149,6 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
             return hit(entry.Key, entry.Data, item.Score);
         }, threads, cancellationToken);
     }
-
-    /// <summary>Formats a key for messages.</summary>
-    public static string Text(TKey key) => Convert.ToString(key, CultureInfo.InvariantCulture) ?? "";
 
     /// <summary>Refuses a vector that has another width, is not finite, or is all zeros for the cosine.</summary>
     public static void CheckVector(RowShape shape, ReadOnlySpan<float> vector, string name, string which)

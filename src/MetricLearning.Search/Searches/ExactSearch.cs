@@ -301,7 +301,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     {
         try
         {
-            CheckVector(row, width, nameof(row), $"the record {RowTable<TKey, TRecord>.Text(itsKey)}");
+            CheckVector(row, width, nameof(row), $"the record {KeyText.Of(itsKey)}");
         }
         catch (ArgumentException e)
         {

@@ -79,14 +79,30 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     public SearchMetric? MetricOf(Expression<Func<TRecord, object?>>? vector) => vector is null && Vectors.Length != 1 ? null
         : Distances[VectorOf(new VectorSearchOptions<TRecord> { VectorProperty = vector })].Metric;
 
-    /// <summary>The property that records are sorted by.</summary>
-    /// <exception cref="NotSupportedException">The property is a vector or a list.</exception>
+    /// <summary>The property that records are sorted by. The selector may cast it to a type that keeps the order: the entries of a
+    /// dictionary are objects.</summary>
+    /// <exception cref="NotSupportedException">The property is a vector or a list, the cast is another, or the selector names no
+    /// property.</exception>
+    /// <exception cref="InvalidOperationException">The selector names a property that records do not have.</exception>
     public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector)
     {
-        var property = model.GetDataOrKeyProperty(selector);
-        return Array.IndexOf(values, property) >= 0 && !RecordValues.IsList(property.Type) ? property
-            : throw new NotSupportedException($"OrderBy cannot sort by '{property.ModelName}', which is a vector or a list; name a key, a "
+        var body = selector.Body;
+        var casts = new List<Type>();
+        for (; body is UnaryExpression { NodeType: ExpressionType.Convert } cast; body = cast.Operand) casts.Add(cast.Type);
+        var read = body is MemberExpression member ? member.Expression : (body as MethodCallExpression)?.Object;
+        if (read != selector.Parameters[0])
+            throw new NotSupportedException($"OrderBy takes a property of a record, got {selector}.");
+        var property = model.GetDataOrKeyProperty(Expression.Lambda<Func<TRecord, object?>>(
+            body.Type.IsValueType ? Expression.Convert(body, typeof(object)) : body, selector.Parameters));
+        if (Array.IndexOf(values, property) < 0 || RecordValues.IsList(property.Type))
+            throw new NotSupportedException($"OrderBy cannot sort by '{property.ModelName}', which is a vector or a list; name a key, a "
                 + "text, a number or a time.");
+        var own = RecordValues.Plain(property.Type);
+        foreach (var type in casts.Select(RecordValues.Plain))
+            if (!type.IsAssignableFrom(own) && !RecordValues.Widens(own, type))
+                throw new NotSupportedException($"OrderBy cannot convert '{property.ModelName}', which is {own.Name}, to {type.Name}: "
+                    + $"{selector}. Name the property itself.");
+        return property;
     }
 
     /// <summary>Refuses a collection of other records.</summary>
@@ -141,7 +157,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         foreach (var record in records)
             for (var i = 0; i < Vectors.Length; i++)
                 if (record.Vectors[i] is { } vector)
-                    RowTable<TKey, TRecord>.CheckVector(Shapes[i], vector.Span, Vectors[i].ModelName, $"the record {Text(record.Key)}");
+                    RowTable<TKey, TRecord>.CheckVector(
+                        Shapes[i], vector.Span, Vectors[i].ModelName, $"the record {KeyText.Of(record.Key)}");
     }
 
     /// <summary>Refuses records with a vector that does not have length 1 although the embedding space says so.</summary>
@@ -154,7 +171,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         foreach (var record in records)
             for (var i = 0; i < Vectors.Length; i++)
                 if (record.Vectors[i] is { } vector)
-                    CheckLength(known, i, vector.Span, Vectors[i].ModelName, $"the record {Text(record.Key)}");
+                    CheckLength(known, i, vector.Span, Vectors[i].ModelName, $"the record {KeyText.Of(record.Key)}");
     }
 
     /// <summary>Refuses the vector of a search that does not have length 1 although the embedding space says so.</summary>
@@ -215,29 +232,27 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         var key = entries.GetValueOrDefault(Key.ModelName);
         foreach (var (name, value) in entries)
             if (Named(name) is not { } property)
-                throw new ArgumentException($"'{name}' is not a property of the collection, got it in the record {Text(key)}. The "
+                throw new ArgumentException($"'{name}' is not a property of the collection, got it in the record {KeyText.Of(key)}. The "
                     + $"definition has {string.Join(", ", model.Properties.Select(property => $"'{property.ModelName}'"))}.",
                     nameof(record));
             else if (value is not null && !(Nullable.GetUnderlyingType(property.Type) ?? property.Type).IsInstanceOfType(value))
                 throw new ArgumentException($"'{name}' must be {NameOf(property.Type)}, got {NameOf(value.GetType())} in the record "
-                    + $"{Text(key)}.", nameof(record));
+                    + $"{KeyText.Of(key)}.", nameof(record));
         foreach (var property in model.Properties)
             if (property != Key && property.Type.IsValueType && Nullable.GetUnderlyingType(property.Type) is null
                 && entries.GetValueOrDefault(property.ModelName) is null)
                 throw new ArgumentException($"'{property.ModelName}' must not be null, because its type is not nullable, got none in the "
-                    + $"record {Text(key)}. Set it, or define it as nullable."
+                    + $"record {KeyText.Of(key)}. Set it, or define it as nullable."
                     + (property is VectorPropertyModel ? " A record that was read has its vectors only with IncludeVectors = true." : ""),
                     nameof(record));
     }
-
-    private static string Text(object? key) => UnicodeText.Shown(Convert.ToString(key, CultureInfo.InvariantCulture) ?? "");
 
     /// <summary>Refuses texts that no store can keep: UTF-8 has no half of a surrogate pair.</summary>
     private void CheckTexts(TRecord record, TKey key)
     {
         foreach (var property in values)
             if (property.GetValueAsObject(record) is { } value && !UnicodeText.IsWholeIn(value))
-                throw new ArgumentException($"{property.ModelName} must be valid Unicode, but a text in the record {Text(key)} "
+                throw new ArgumentException($"{property.ModelName} must be valid Unicode, but a text in the record {KeyText.Of(key)} "
                     + $"{UnicodeText.Flaw}.", property.ModelName);
     }
 
@@ -257,8 +272,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         if (RecordModelBuilder.IsVector(property.Type)) return [.. given.Select(VectorOf)];
         if (Array.IndexOf(given, null) is >= 0 and var missing)
             throw new ArgumentException($"'{property.ModelName}' must not be null, because its vector is made of it, got null in the "
-                + $"record {Text(Key.GetValueAsObject(records[missing]))}. The store keeps only the vector: set '{property.ModelName}' "
-                + "again before you write a record that you have read.", property.ModelName);
+                + $"record {KeyText.Of(Key.GetValueAsObject(records[missing]))}. The store keeps only the vector: set "
+                + $"'{property.ModelName}' again before you write a record that you have read.", property.ModelName);
         var embeddings = await GenerateAsync().ConfigureAwait(false);
         if (embeddings.Count != records.Count)
             throw new InvalidOperationException($"The embedding generator of '{property.ModelName}' gave {embeddings.Count} embeddings for "
@@ -273,7 +288,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             }
             catch (Exception e) when (ImageFault.PlaceOf(e) is { } place)
             {
-                throw ImageFault.Of(e, $"'{property.ModelName}' of the record {Text(Key.GetValueAsObject(records[place]))}", place);
+                throw ImageFault.Of(e, $"'{property.ModelName}' of the record {KeyText.Of(Key.GetValueAsObject(records[place]))}", place);
             }
         }
     }

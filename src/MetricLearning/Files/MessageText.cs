@@ -35,10 +35,12 @@ internal static class MessageText
     private static string Printable(string text, int longest, bool keepsLines)
     {
         var shown = new StringBuilder();
-        foreach (var character in text.AsSpan(0, Math.Min(text.Length, longest)))
+        var end = Math.Min(text.Length, longest);
+        if (end < text.Length && char.IsSurrogatePair(text[end - 1], text[end])) end--;
+        foreach (var character in text.AsSpan(0, end))
             if (IsPrintable(character) || (keepsLines && character == '\n')) shown.Append(character);
             else shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
-        return text.Length > longest ? $"{shown}..." : shown.ToString();
+        return text.Length > end ? $"{shown}..." : shown.ToString();
     }
 
     /// <summary>Whether a terminal or a log only shows a character. Control characters move the cursor, and format characters change the

@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.VectorData;
@@ -337,11 +338,63 @@ public abstract class StoreConformance : IDisposable
             .ToListAsync()).Select(record => record.Key));
     }
 
+    /// <summary>The entries of a dictionary are objects, so a program casts them as in a filter.</summary>
+    [Fact]
+    public async Task ASelector_MayCastItsProperty_ToATypeWithTheSameOrder()
+    {
+        var collection = Store.GetDynamicCollection("cast", Definition(new VectorStoreDataProperty("N", typeof(int?)),
+            new VectorStoreVectorProperty("Vector", typeof(float[]), 2)));
+        await collection.EnsureCollectionExistsAsync();
+        int?[] numbers = [3, null, -7, 12, 0];
+        await collection.UpsertAsync(numbers.Select((number, i) => new Dictionary<string, object?>
+        {
+            ["Key"] = $"{i}", ["N"] = number, ["Vector"] = new float[] { 1, 2 },
+        }));
+        foreach (var cast in new Expression<Func<Dictionary<string, object?>, object?>>[]
+        {
+            r => r["N"], r => (int)r["N"]!, r => (int?)r["N"], r => (long)(int)r["N"]!, r => (double?)r["N"],
+        })
+        {
+            var found = await collection.GetAsync(_ => true, 9, new() { OrderBy = order => order.Descending(cast) }).ToListAsync();
+            Assert.Equal([12, 3, 0, -7, null], found.Select(record => (int?)record["N"]));
+        }
+        async Task<string> Refused(Expression<Func<Dictionary<string, object?>, object?>> selector) =>
+            (await Assert.ThrowsAsync<NotSupportedException>(async () =>
+                await collection.GetAsync(_ => true, 9, new() { OrderBy = order => order.Ascending(selector) }).ToListAsync())).Message;
+        Assert.StartsWith("OrderBy cannot convert 'N', which is Int32, to Int16: r => ", await Refused(r => (short)r["N"]!));
+        Assert.StartsWith("OrderBy cannot convert 'N', which is Int32, to String: r => ", await Refused(r => (string)r["N"]!));
+        Assert.StartsWith("OrderBy takes a property of a record, got r => ", await Refused(r => (int)r["N"]! + 1));
+        Assert.StartsWith("OrderBy takes a property of a record, got r => ", await Refused(r => 1));
+
+        var items = await FilledAsync();
+        var sizes = await items.GetAsync(_ => true, 100, new() { OrderBy = order => order.Ascending(r => (double)r.Size) }).ToListAsync();
+        Assert.Equal(Item.All.Select(item => item.Size).Order(), sizes.Select(item => item.Size));
+        Assert.StartsWith("OrderBy takes a property of a record, got r => ", (await Assert.ThrowsAsync<NotSupportedException>(async () =>
+            await items.GetAsync(_ => true, 9, new() { OrderBy = order => order.Ascending(r => r.Name!.Length) }).ToListAsync())).Message);
+    }
+
+    [Fact]
+    public async Task AMessage_OnlyShowsAKey()
+    {
+        var keyed = Store.GetCollection<string, Keyed<string>>("shown");
+        await keyed.EnsureCollectionExistsAsync();
+        foreach (var (key, shown) in new[]
+        {
+            ("a\u001b[2J\r\n", @"a\u001b[2J\u000d\u000a"), ("\u202eb", @"\u202eb"), ("\U0001f600", "\U0001f600"),
+            (new string('x', 199) + "\U0001f600", new string('x', 199) + "..."), (new string('x', 300), new string('x', 200) + "..."),
+        })
+        {
+            var thrown = await Assert.ThrowsAsync<ArgumentException>(
+                () => keyed.UpsertAsync(new Keyed<string> { Key = key, Vector = [1, float.NaN] }));
+            Assert.Contains($"at index 1 of the record {shown}.", thrown.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task VectorsAndLists_AreNotSorted()
     {
         var items = await FilledAsync();
-        foreach (var (property, name) in new (System.Linq.Expressions.Expression<Func<Item, object?>>, string)[]
+        foreach (var (property, name) in new (Expression<Func<Item, object?>>, string)[]
         {
             (r => r.Vector, "'Vector'"), (r => r.Place, "'Place'"), (r => r.Tags, "'Tags'"), (r => r.Colors, "'Colors'"),
         })
