@@ -55,6 +55,8 @@ public sealed class AngularMiner : Miner
         var (an, pn) = ((toReferences / unit).pow(S(2)), (amongReferences / unit).pow(S(2)));
         List<Tensor> a = [anchors.narrow(0, 0, 0)], p = [anchors.narrow(0, 0, 0)], n = [anchors.narrow(0, 0, 0)];
         var block = Math.Max(1, BlockElements / candidates.Columns);
+        const double bytesOfATriplet = 6 * sizeof(long);        // in blocks, and joined
+        var count = 0L;
         for (var from = 0L; from < anchors.size(0); from += block)
         {
             using var scope = NewDisposeScope();
@@ -63,6 +65,8 @@ public sealed class AngularMiner : Miner
             var ap = an.reshape(-1).index_select(0, (rows * S(candidates.Columns)).Plus(columns)).unsqueeze(1);
             var narrow = ap <= an.index_select(0, rows).Plus(pn.index_select(0, columns)) * S(factor);
             var found = (candidates.Negatives.index_select(0, rows) & narrow.logical_not()).nonzero();
+            count += found.size(0);
+            TripletMemory.Require(count, count * bytesOfATriplet, anchors.device);
             a.Add(rows.index_select(0, found.select(1, 0)).MoveToOuterDisposeScope());
             p.Add(columns.index_select(0, found.select(1, 0)).MoveToOuterDisposeScope());
             n.Add(found.select(1, 1).clone().MoveToOuterDisposeScope());

@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// <remarks>
 /// The <see cref="Kind"/> sets the range. All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. The negatives of a positive
 /// pair that are kept are neighbors in the sorted row of its anchor, so memory is O(N·M) plus the triplets that are kept, never N·M². With
-/// a <see cref="Cap"/> a uniform sample of at most that size is drawn, and the other triplets are never made. It follows
-/// pytorch-metric-learning's TripletMarginMiner.
+/// a <see cref="Cap"/> a uniform sample of at most that size is drawn, and the other triplets are never made. Without one, more triplets
+/// than fit in memory are refused. It follows pytorch-metric-learning's TripletMarginMiner.
 /// </remarks>
 public sealed class TripletMarginMiner : SeededMiner
 {
@@ -63,8 +63,11 @@ public sealed class TripletMarginMiner : SeededMiner
     /// its sorted row. Triplets are numbered pair by pair, so triplet t belongs to the first pair that ends beyond t.</summary>
     private Triplets Take(Tensor order, Tensor anchors, Tensor positives, Tensor first, Tensor lengths, Pairs candidates)
     {
+        const double bytesOfATriplet = 12 * sizeof(long);
         var ends = lengths.cumsum(0);
         var total = anchors.size(0) == 0 ? 0 : ends[-1].item<long>();
+        var kept = Math.Min(total, Cap ?? total);
+        TripletMemory.Require(kept, kept * bytesOfATriplet, order.device);
         var numbers = total > Cap
             ? tensor(Reservoir.Sample(NextRandom(), total, Cap.Value)).to(order.device)
             : Iota(total, order.device);

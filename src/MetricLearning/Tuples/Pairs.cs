@@ -116,9 +116,14 @@ public sealed class Pairs : Tuples
 
     /// <inheritdoc/>
     /// <remarks>Memory: the triplets themselves, and one mask row for each positive pair; never N·M².</remarks>
+    /// <exception cref="InvalidOperationException">The triplets need more memory than the process has.</exception>
     public override Triplets AsTriplets()
     {
+        const double bytesOfATriplet = 5 * sizeof(long);
         using var scope = NewDisposeScope();
+        var positivesOfRows = Positives.sum(1);
+        var (pairs, count) = (positivesOfRows.sum().item<long>(), (positivesOfRows * Negatives.sum(1)).sum().item<long>());
+        TripletMemory.Require(count, count * bytesOfATriplet + (double)pairs * Columns, Positives.device);
         var (anchors, positives) = PositivePairs();
         var joined = Negatives.index_select(0, anchors).nonzero();
         var (pair, negatives) = (joined.select(1, 0), joined.select(1, 1));

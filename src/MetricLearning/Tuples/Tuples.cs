@@ -28,6 +28,7 @@ public abstract class Tuples : IDisposable
     /// <summary>Converts to triplets. Pairs with the same anchor are joined: each positive of an anchor with each of its
     /// negatives.</summary>
     /// <returns>The triplets, which the caller disposes; this object itself if it holds triplets.</returns>
+    /// <exception cref="InvalidOperationException">The triplets need more memory than the process has.</exception>
     public abstract Triplets AsTriplets();
 
     /// <summary>The positive pairs as row and column indices, int64 [K] each. Each triplet gives one entry. The caller disposes

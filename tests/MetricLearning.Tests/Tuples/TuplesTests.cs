@@ -53,6 +53,21 @@ public class TuplesTests
         Assert.Same(triplets, triplets.AsTriplets());
     }
 
+    /// <summary>Two classes of 2,048 rows have 17 billion triplets. Without the check the process would be killed.</summary>
+    [Fact]
+    public void TripletsThatDoNotFitInMemory_AreRefused_WithTheirNumber()
+    {
+        using var scope = NewDisposeScope();
+        var pairs = Pairs.FromLabels(arange(4096, dtype: int64).remainder(2));
+        const string many = "17,171,480,576 triplets need about ";
+        Assert.StartsWith(many, Assert.Throws<InvalidOperationException>(pairs.AsTriplets).Message);
+        var d = zeros(4096, 4096);
+        var message = Assert.Throws<InvalidOperationException>(() => new TripletMarginMiner().Mine(d, pairs)).Message;
+        Assert.StartsWith(many, message);
+        Assert.EndsWith("Use a miner that picks fewer, such as TripletMarginMiner with a Cap or BatchHardMiner, or a smaller batch.", message);
+        Assert.Equal(1000, new TripletMarginMiner { Cap = 1000 }.Mine(d, pairs).Count);
+    }
+
     [Fact]
     public void Count_IsOfTripletsOrOfPairsOfBothKinds()
     {
