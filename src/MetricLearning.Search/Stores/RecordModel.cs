@@ -72,35 +72,48 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     public PropertyModel? Named(string name) => model.PropertyMap.GetValueOrDefault(name);
 
     /// <summary>The number of the vector property that a search names, or of the only one.</summary>
-    public int VectorOf(VectorSearchOptions<TRecord> options) => Array.IndexOf(Vectors, model.GetVectorPropertyOrSingle(options));
+    /// <exception cref="NotSupportedException">The selector names no property, or casts it to another type.</exception>
+    /// <exception cref="InvalidOperationException">The selector names a vector that records do not have, or there are several and no
+    /// selector.</exception>
+    public int VectorOf(VectorSearchOptions<TRecord> options) => Array.IndexOf(Vectors, options.VectorProperty is not { } selector
+        ? model.GetVectorPropertyOrSingle(options)
+        : Selected(selector, nameof(options.VectorProperty),
+            plain => model.GetVectorPropertyOrSingle(new VectorSearchOptions<TRecord> { VectorProperty = plain })));
 
     /// <summary>The metric of the vector property that a search names, or of the only one; null if it is not clear which that
     /// is.</summary>
     public SearchMetric? MetricOf(Expression<Func<TRecord, object?>>? vector) => vector is null && Vectors.Length != 1 ? null
         : Distances[VectorOf(new VectorSearchOptions<TRecord> { VectorProperty = vector })].Metric;
 
-    /// <summary>The property that records are sorted by. The selector may cast it to a type that keeps the order: the entries of a
-    /// dictionary are objects.</summary>
-    /// <exception cref="NotSupportedException">The property is a vector or a list, the cast is another, or the selector names no
-    /// property.</exception>
+    /// <summary>The property that records are sorted by.</summary>
+    /// <exception cref="NotSupportedException">The property is a vector or a list, or the selector names no property or casts it to another
+    /// type.</exception>
     /// <exception cref="InvalidOperationException">The selector names a property that records do not have.</exception>
     public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector)
+    {
+        var property = Selected(selector, "OrderBy", model.GetDataOrKeyProperty);
+        return Array.IndexOf(values, property) >= 0 && !RecordValues.IsList(property.Type) ? property
+            : throw new NotSupportedException($"OrderBy cannot sort by '{property.ModelName}', which is a vector or a list; name a key, a "
+                + "text, a number or a time.");
+    }
+
+    /// <summary>The property that a selector names. The selector may cast it, because the entries of a dictionary are objects: to its type,
+    /// or to a number type that keeps the order of its values.</summary>
+    private static PropertyModel Selected(Expression<Func<TRecord, object?>> selector, string option,
+        Func<Expression<Func<TRecord, object?>>, PropertyModel> find)
     {
         var body = selector.Body;
         var casts = new List<Type>();
         for (; body is UnaryExpression { NodeType: ExpressionType.Convert } cast; body = cast.Operand) casts.Add(cast.Type);
         var read = body is MemberExpression member ? member.Expression : (body as MethodCallExpression)?.Object;
         if (read != selector.Parameters[0])
-            throw new NotSupportedException($"OrderBy takes a property of a record, got {selector}.");
-        var property = model.GetDataOrKeyProperty(Expression.Lambda<Func<TRecord, object?>>(
+            throw new NotSupportedException($"{option} takes a property of a record, got {selector}.");
+        var property = find(Expression.Lambda<Func<TRecord, object?>>(
             body.Type.IsValueType ? Expression.Convert(body, typeof(object)) : body, selector.Parameters));
-        if (Array.IndexOf(values, property) < 0 || RecordValues.IsList(property.Type))
-            throw new NotSupportedException($"OrderBy cannot sort by '{property.ModelName}', which is a vector or a list; name a key, a "
-                + "text, a number or a time.");
         var own = RecordValues.Plain(property.Type);
         foreach (var type in casts.Select(RecordValues.Plain))
             if (!type.IsAssignableFrom(own) && !RecordValues.Widens(own, type))
-                throw new NotSupportedException($"OrderBy cannot convert '{property.ModelName}', which is {own.Name}, to {type.Name}: "
+                throw new NotSupportedException($"{option} cannot convert '{property.ModelName}', which is {own.Name}, to {type.Name}: "
                     + $"{selector}. Name the property itself.");
         return property;
     }

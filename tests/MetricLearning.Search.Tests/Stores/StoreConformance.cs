@@ -366,6 +366,13 @@ public abstract class StoreConformance : IDisposable
         Assert.StartsWith("OrderBy takes a property of a record, got r => ", await Refused(r => (int)r["N"]! + 1));
         Assert.StartsWith("OrderBy takes a property of a record, got r => ", await Refused(r => 1));
 
+        VectorSearchOptions<Dictionary<string, object?>> By(Expression<Func<Dictionary<string, object?>, object?>> vector) =>
+            new() { VectorProperty = vector };
+        Assert.Equal(5, await collection.SearchAsync(new float[] { 1, 2 }, 9, By(r => (float[])r["Vector"]!)).CountAsync());
+        Assert.StartsWith("VectorProperty cannot convert 'Vector', which is Single[], to ReadOnlyMemory`1: r => ",
+            (await Assert.ThrowsAsync<NotSupportedException>(async () => await collection.SearchAsync(
+                new float[] { 1, 2 }, 9, By(r => (ReadOnlyMemory<float>)r["Vector"]!)).ToListAsync())).Message);
+
         var items = await FilledAsync();
         var sizes = await items.GetAsync(_ => true, 100, new() { OrderBy = order => order.Ascending(r => (double)r.Size) }).ToListAsync();
         Assert.Equal(Item.All.Select(item => item.Size).Order(), sizes.Select(item => item.Size));
