@@ -71,6 +71,32 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
         return WeightedSum(values).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Computes the weighted sum of a loss on tuples against references, whose prefixes are taken too: questions and answers, a
+    /// second view, a teacher.</summary>
+    /// <param name="embeddings">The embeddings [N, D], D at least the greatest width.</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
+    /// <param name="references">The references [M, D], of the same type and device; they get a gradient if they require one.</param>
+    /// <param name="referenceLabels">The labels of the references [M], integers of any width.</param>
+    /// <returns>A scalar with gradient, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape, type or device does not fit; the message prints it.</exception>
+    /// <exception cref="InvalidOperationException">The wrapped loss is no <see cref="TupleLoss"/>, so it takes no references.</exception>
+    public Tensor forward(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels)
+    {
+        Guard.InUse(this);
+        if (loss is not TupleLoss tupleLoss)
+            throw new InvalidOperationException($"The wrapped loss must be a {nameof(TupleLoss)} to take references, got {loss.GetName()}.");
+        Guard.SameWidth(embeddings, references);
+        using var scope = NewDisposeScope();
+        var values = StateChanges.During(() => Prefixes(embeddings).Zip(Prefixes(references),
+            (prefix, reference) => tupleLoss.forward(prefix, labels, reference, referenceLabels)).ToArray());
+        return WeightedSum(values).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Calls the four-argument <c>forward</c>. TorchSharp's hooks take embeddings and labels, so they do not run here.</summary>
+    /// <inheritdoc cref="forward(Tensor, Tensor, Tensor, Tensor)"/>
+    public Tensor call(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels) =>
+        forward(embeddings, labels, references, referenceLabels);
+
     /// <summary>The terms of all widths together. The other figures of a report describe the whole embeddings.</summary>
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches)
     {

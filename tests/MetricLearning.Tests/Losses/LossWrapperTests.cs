@@ -59,6 +59,30 @@ public class LossWrapperTests
     }
 
     [Fact]
+    public void Matryoshka_AgainstReferences_TakesTheirPrefixesToo()
+    {
+        using var scope = NewDisposeScope();
+        var (x, references) = (LossTable.Random(1, 7, 6).requires_grad_(), LossTable.Random(2, 9, 6).requires_grad_());
+        var (labels, referenceLabels) = (tensor([0L, 0, 1, 1, 2, 2, 5]), tensor([0L, 1, 2, 3, 4, 5, 0, 1, 2]));
+        using var inner = new NTXentLoss(0.5);
+        using var loss = new MatryoshkaLoss(new NTXentLoss(0.5), [2, 6], [0.5, 2]);
+        var expected = 0.5 * inner.forward(x.narrow(1, 0, 2), labels, references.narrow(1, 0, 2), referenceLabels)
+            + 2 * inner.forward(x, labels, references, referenceLabels);
+        var value = loss.call(x, labels, references, referenceLabels);
+        Assert.Equal(expected.item<double>(), value.item<double>(), 12);
+        var gradients = autograd.grad([value], [x, references]).Zip(autograd.grad([expected], [x, references]));
+        Assert.All(gradients, pair => Assert.True(pair.First.allclose(pair.Second)));
+
+        Assert.StartsWith("embeddings and references must have the same width D, got [7, 6] and [9, 5].", Assert.Throws<ArgumentException>(
+            () => loss.call(x, labels, references.narrow(1, 0, 5), referenceLabels)).Message);
+        Assert.StartsWith("embeddings must be at least 6 wide, got [7, 5].", Assert.Throws<ArgumentException>(
+            () => loss.call(x.narrow(1, 0, 5), labels, references.narrow(1, 0, 5), referenceLabels)).Message);
+        using var memory = new MatryoshkaLoss(new CrossBatchMemory(new NTXentLoss(), 6), [6]);
+        Assert.Equal("The wrapped loss must be a TupleLoss to take references, got CrossBatchMemory.",
+            Assert.Throws<InvalidOperationException>(() => memory.call(x, labels, references, referenceLabels)).Message);
+    }
+
+    [Fact]
     public void Matryoshka_TakesASumOfLosses()
     {
         using var scope = NewDisposeScope();
