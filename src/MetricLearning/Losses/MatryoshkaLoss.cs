@@ -84,7 +84,8 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
     {
         Guard.InUse(this);
         if (loss is not TupleLoss tupleLoss)
-            throw new InvalidOperationException($"The wrapped loss must be a {nameof(TupleLoss)} to take references, got {loss.GetName()}.");
+            throw new InvalidOperationException(
+                $"The wrapped loss must be a {nameof(TupleLoss)} to take references, got {loss.GetName()}.");
         Guard.SameWidth(embeddings, references);
         using var scope = NewDisposeScope();
         var values = StateChanges.During(() => Prefixes(embeddings).Zip(Prefixes(references),

@@ -18,8 +18,8 @@ internal static class TripletMemory
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (device.type == DeviceType.CPU && available > 0 && bytes > available)
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
-                $"{count:N0} triplets need about {bytes / gigabyte:N0} GB of memory, more than the {available / gigabyte:N0} GB of this "
-                    + $"process. Use a miner that picks fewer, such as {nameof(TripletMarginMiner)} with a {nameof(TripletMarginMiner.Cap)} "
-                    + $"or {nameof(BatchHardMiner)}, or a smaller batch."));
+                $"{count:N0} triplets need about {bytes / gigabyte:N0} GB of memory, more than the "
+                    + $"{available / gigabyte:N0} GB of this process. Use a miner that picks fewer, such as TripletMarginMiner with a Cap "
+                    + $"or BatchHardMiner, or a smaller batch."));
     }
 }

@@ -64,7 +64,8 @@ public class TuplesTests
         var d = zeros(4096, 4096);
         var message = Assert.Throws<InvalidOperationException>(() => new TripletMarginMiner().Mine(d, pairs)).Message;
         Assert.StartsWith(many, message);
-        Assert.EndsWith("Use a miner that picks fewer, such as TripletMarginMiner with a Cap or BatchHardMiner, or a smaller batch.", message);
+        const string remedy = "Use a miner that picks fewer, such as TripletMarginMiner with a Cap or BatchHardMiner, or a smaller batch.";
+        Assert.EndsWith(remedy, message);
         Assert.Equal(1000, new TripletMarginMiner { Cap = 1000 }.Mine(d, pairs).Count);
     }
 
