@@ -49,7 +49,7 @@ public sealed class NumPyArchive : IDisposable
         try
         {
             if (stream.Length == 0) throw new InvalidDataException("it is empty.");
-            zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: false);
+            zip = ZipDirectory.Open(stream, leaveOpen: false);
             foreach (var entry in zip.Entries)
                 if (entry.FullName.EndsWith(Extension, StringComparison.Ordinal)
                     && !entries.TryAdd(entry.FullName[..^Extension.Length], entry))

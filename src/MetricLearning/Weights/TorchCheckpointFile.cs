@@ -93,7 +93,7 @@ public static partial class TorchCheckpointFile
         try
         {
             ZipDirectory.RequireSmall(stream);
-            using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+            using var zip = ZipDirectory.Open(stream, leaveOpen: true);
             var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal)
                 && entry.FullName.Count(c => c == '/') == 1)
                 ?? throw Invalid(ForeignFile.DescribeArchive([.. zip.Entries.Select(entry => entry.FullName)]));

@@ -20,9 +20,10 @@ public static class WeightNames
         return name => Without(prefix, name);
     }
 
-    /// <summary>This library's own models, from a training checkpoint or a state dict: names stay.</summary>
-    /// <param name="classifier">False to leave the file's classifiers out, as for a model that only embeds. Default: true.</param>
-    public static Func<string, string?> Own(bool classifier = true) => name => classifier || !IsClassifier(name) ? name : null;
+    /// <summary>This library's own models, from a training checkpoint or a state dict: the other names stay.</summary>
+    /// <param name="classifier">False to leave the file's classifiers out, as for a model that only embeds.</param>
+    public static Func<string, string?> Own(bool classifier = true) => name =>
+        WithoutModule(name) is var plain && (classifier || !IsClassifier(plain)) ? plain : null;
 
     /// <summary>Whether a tensor belongs to a classifier of one of this library's models.</summary>
     internal static bool IsClassifier(string name) => name.StartsWith("classifier", StringComparison.Ordinal)

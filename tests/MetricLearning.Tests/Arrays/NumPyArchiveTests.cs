@@ -121,6 +121,9 @@ public sealed class NumPyArchiveTests : IDisposable
     {
         File.WriteAllText(FilePath, "no archive");
         Assert.Throws<InvalidDataException>(() => new NumPyArchive(FilePath));
+        using (NewDisposeScope()) NumPyArchive.Write(FilePath, [new("x", ones(100))]);
+        File.WriteAllBytes(FilePath, File.ReadAllBytes(FilePath)[..300]);
+        Assert.Contains("The file is cut off", Assert.Throws<InvalidDataException>(() => new NumPyArchive(FilePath)).Message);
         File.Delete(FilePath);
         Assert.Throws<FileNotFoundException>(() => new NumPyArchive(FilePath));
     }

@@ -146,6 +146,24 @@ public class TorchCheckpointFileTests
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Read(file)).Message);
     }
 
+    /// <summary>The list of an archive's entries is at its end, so every file that is cut off lacks it.</summary>
+    [Fact]
+    public void Read_AFileThatIsCutOff_SaysSo()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            using (NewDisposeScope()) TorchCheckpointFile.Write(path, [new("w", ones(100))]);
+            var whole = File.ReadAllBytes(path);
+            foreach (var length in new[] { 50, whole.Length / 2, whole.Length - 22 })
+                Assert.Contains("The file is cut off", Assert.Throws<InvalidDataException>(() => Read(whole[..length])).Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public void Read_DamagedFiles_AreRefused()
     {

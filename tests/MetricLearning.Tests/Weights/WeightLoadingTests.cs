@@ -142,6 +142,13 @@ public class WeightLoadingTests
         }, named => named.Value);
         Assert.True(model.LoadWeights(baseline, rename: WeightNames.StrongBaseline()).IsExact);
         Holds(model, values);
+
+        values = OtherValues(model);
+        var wrapped = values.ToDictionary(named => "module." + named.Key, named => named.Value);
+        Assert.True(model.LoadWeights(wrapped, rename: WeightNames.Own()).IsExact);
+        Holds(model, values);
+        Assert.Equal(["module.classifier.weight"], model.LoadWeights(wrapped, strict: false,
+            rename: WeightNames.Own(classifier: false)).LeftOut);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class ImageArchive : IDisposable
         try
         {
             // The archive is read when its entries are asked for.
-            zip = Named(path, () => new ZipArchive(file, ZipArchiveMode.Read));
+            zip = Named(path, () => ZipDirectory.Open(file, leaveOpen: false));
             foreach (var entry in Named(path, () => zip.Entries).Where(entry => ImageFolder.IsImage(entry.Name)))
                 if (!entries.TryAdd(entry.FullName, entry))
                     throw new InvalidDataException($"{path} has two entries {MessageText.Excerpt(entry.FullName)}.");

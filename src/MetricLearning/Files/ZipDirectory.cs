@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 
 namespace MetricLearning;
 
-/// <summary>Checks a zip archive before it is opened, because .NET's reader makes an object for each entry that is about ten times as large
-/// as the entry in the archive's directory.</summary>
+/// <summary>Opens zip archives. A large one is checked before, because .NET's reader makes an object for each entry that is about ten times
+/// as large as the entry in the archive's directory.</summary>
 internal static class ZipDirectory
 {
     private const int Growth = 10;
@@ -14,6 +15,34 @@ internal static class ZipDirectory
     private const int LocatorLength = 20;
     private const int RecordField = 8;
     private const int LongOffsetField = 48;
+
+    /// <summary>Opens an archive.</summary>
+    /// <param name="stream">The archive.</param>
+    /// <param name="leaveOpen">Whether the stream stays open when the archive is disposed.</param>
+    /// <exception cref="InvalidDataException">It is no archive, or its end is missing; the message says so.</exception>
+    public static ZipArchive Open(Stream stream, bool leaveOpen)
+    {
+        try
+        {
+            return new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen);
+        }
+        catch (InvalidDataException e) when (Start(stream) is null && Begins(stream))
+        {
+            throw new InvalidDataException("The list of entries at the end of the archive is missing. The file is cut off, as after a "
+                + "download or a copy that was not finished.", e);
+        }
+    }
+
+    /// <summary>Whether the stream begins as an archive with entries does.</summary>
+    private static bool Begins(Stream stream)
+    {
+        Span<byte> start = stackalloc byte[4];
+        stream.Position = 0;
+        var isArchive = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
+            && start.SequenceEqual("PK\u0003\u0004"u8);
+        stream.Position = 0;
+        return isArchive;
+    }
 
     /// <summary>Refuses an archive whose directory takes more memory than four times the file and 64 MB.</summary>
     /// <exception cref="InvalidDataException">It is too large.</exception>
