@@ -23,10 +23,7 @@ internal static partial class LoadCommand
         var clients = new Option<int>("--clients") { Description = "Clients that send at once", DefaultValueFactory = _ => 8 };
         var port = ServicePort.Option(usualPort);
         foreach (var count in new[] { requests, clients })
-            count.Validators.Add(result =>
-            {
-                if (result.GetValueOrDefault<int>() is < 1 or > 1_000_000) result.AddError($"{count.Name} must be from 1 to 1000000.");
-            });
+            CheckOptions.Each(count, number => number is >= 1 and <= 1_000_000, $"{count.Name} must be from 1 to 1000000.");
         foreach (var option in new Option[] { pictures, requests, clients, port }) command.Add(option);
         command.SetAction(async (parsed, cancellationToken) =>
         {

@@ -24,15 +24,8 @@ var maxPixels = Limit("--max-pixels", "The most pixels of a picture", limits => 
 var maxPictures = Limit("--max-pictures", "The most pictures of a request", limits => limits.MaxPictures);
 var atOnce = Limit("--at-once", "Requests that are worked on at once", limits => limits.AtOnce);
 var waiting = Limit("--waiting", "Requests that may wait; further ones are refused with 503", limits => limits.Waiting, least: 0);
-size.Validators.Add(result =>
-{
-    if (result.GetValueOrDefault<int[]>() is { } sides && sides.Any(side => side < 1))
-        result.AddError("--size must have two numbers above 0.");
-});
-threads.Validators.Add(result =>
-{
-    if (result.GetValueOrDefault<int>() is < 0 or > 1024) result.AddError("--threads must be from 0 to 1024.");
-});
+CheckOptions.Each(size, side => side >= 1, "--size must have two numbers above 0.");
+CheckOptions.Each(threads, count => count is >= 0 and <= 1024, "--threads must be from 0 to 1024.");
 
 var root = new RootCommand("Turns pictures into vectors: a web service over an ONNX file.")
 {
@@ -118,9 +111,6 @@ static Option<float[]?> Numbers(string name, string description) => new(name)
 static Option<int> Limit(string name, string description, Func<Limits, int> usual, int least = 1)
 {
     var option = new Option<int>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => usual(new Limits()) };
-    option.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<int>() < least) result.AddError($"{name} must be at least {least}.");
-    });
+    CheckOptions.AtLeast(least, option);
     return option;
 }

@@ -9,11 +9,7 @@ internal static class ServicePort
     public static Option<int> Option(int usualPort)
     {
         var option = new Option<int>("--port") { Description = "The port of the service", DefaultValueFactory = _ => usualPort };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > IPEndPoint.MaxPort)
-                result.AddError($"{option.Name} must be from 1 to {IPEndPoint.MaxPort}.");
-        });
+        CheckOptions.Each(option, port => port is >= 1 and <= IPEndPoint.MaxPort, $"{option.Name} must be from 1 to {IPEndPoint.MaxPort}.");
         return option;
     }
 }

@@ -90,10 +90,11 @@ internal static class Options
         });
         command.Validators.Add(result =>
         {
-            var (one, two) = (result.GetValue(file) is not null, (result.GetValue(query), result.GetValue(gallery)));
-            if (one ? two is not (null, null) : two is not (not null, not null)) result.AddError(
+            var one = CheckOptions.IsGiven(result, file);
+            var two = (CheckOptions.IsGiven(result, query), CheckOptions.IsGiven(result, gallery));
+            if (two != (!one, !one)) result.AddError(
                 "Give one FILE, or --query and --gallery.");
-            if (!one && result.GetValue(compare) is not null) result.AddError(
+            if (!one && CheckOptions.IsGiven(result, compare)) result.AddError(
                 "--compare needs one FILE with queries and gallery, and another like it.");
         });
         CheckOptions.Needs(command, pictures, multiQuery);

@@ -36,6 +36,9 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
     /// <summary>The name of the folder, or of the file without its extension.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(Path));
 
+    /// <summary>The list of images; null if the dataset is a folder.</summary>
+    public string? List => File.Exists(Path) ? Path : null;
+
     /// <summary>The options that say which dataset it is.</summary>
     public string Options => $"--dataset {Kind}{(Splits.Count > 0 ? $" --splits {string.Join(' ', Splits.Select(Shell.Quote))}" : "")}";
 

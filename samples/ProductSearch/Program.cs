@@ -17,10 +17,7 @@ var photos = new Option<DirectoryInfo>("--photos")
 var products = new Option<int>("--products") { Description = "How many products are drawn", DefaultValueFactory = _ => 480 };
 var seed = new Option<ulong>("--seed") { Description = "The seed of everything that is random", DefaultValueFactory = _ => 1 };
 var quick = new Option<bool>("--quick") { Description = "Trains for a few seconds only: to see that it works" };
-products.Validators.Add(result =>
-{
-    if (result.GetValueOrDefault<int>() is < 0 or > 9999) result.AddError("--products must be from 0 to 9999.");
-});
+CheckOptions.Each(products, count => count is >= 0 and <= 9999, "--products must be from 0 to 9999.");
 
 var root = new RootCommand("Finds products by a picture: a web page, and an exact index behind it.")
 {

@@ -44,9 +44,7 @@ internal static class App
         if (ParseErrors.Of(parsed).ToList() is { Count: > 0 } errors)
         {
             foreach (var error in errors) Console.Error.WriteLine($"error: {error}");
-            var command = parsed.CommandResult.Command;
-            Console.Error.WriteLine($"Help: {typeof(App).Assembly.GetName().Name} {(command == root ? "" : command.Name + " ")}--help");
-            return 2;
+            return Wrong();
         }
         try
         {
@@ -67,7 +65,14 @@ internal static class App
                 or UnauthorizedAccessException or NotSupportedException;
             var kind = expected ? "" : $" {cause.GetType().Name}:";
             Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {MessageOf(cause)}");
-            return 1;
+            return cause is WrongOptionException ? Wrong() : 1;
+        }
+
+        int Wrong()
+        {
+            var command = parsed.CommandResult.Command;
+            Console.Error.WriteLine($"Help: {typeof(App).Assembly.GetName().Name} {(command == root ? "" : command.Name + " ")}--help");
+            return 2;
         }
 
         void Stop(PosixSignalContext signal)

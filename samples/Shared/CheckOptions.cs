@@ -52,6 +52,20 @@ internal static class CheckOptions
         _ => false,
     };
 
+    /// <summary>The value of an option in a validator. Validators also run if the parser cannot read a value: then it is the default, and
+    /// <see cref="ParseErrors"/> reports the value.</summary>
+    public static T? ValueOf<T>(SymbolResult result, Option<T> option)
+    {
+        try
+        {
+            return result.GetValue(option);
+        }
+        catch (InvalidOperationException)
+        {
+            return default;
+        }
+    }
+
     private static double? Number(Token token) =>
         double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
             && double.IsFinite(value) ? value : null;

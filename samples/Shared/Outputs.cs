@@ -25,10 +25,11 @@ internal static class Outputs
             if (file is not null && !file.FullName.StartsWith("/dev/", StringComparison.Ordinal)
                 && !taken.TryAdd(Real(file.FullName), $"the file of {option}"))
                 throw new UserErrorException($"{option} {file.FullName} would overwrite {taken[Real(file.FullName)]}; name another file.");
-
-        static string Real(string path) => File.Exists(path)
-            && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target ? target.FullName : Path.GetFullPath(path);
     }
+
+    /// <summary>The full path of a file, or of the file to which a link leads.</summary>
+    public static string Real(string path) => File.Exists(path)
+        && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target ? target.FullName : Path.GetFullPath(path);
 
     /// <summary>Checks that files can be written into a folder, which may be missing.</summary>
     /// <exception cref="UserErrorException">They cannot.</exception>

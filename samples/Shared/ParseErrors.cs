@@ -51,7 +51,8 @@ internal static class ParseErrors
             return $"{option.Name}: there is no {odd}. {(values.Length <= Listed ? $"It takes {string.Join(", ", values)}."
                 : NearNames.Describe(odd, values))}";
         return KindOf(option.ValueType) is { } kind && error.Message.StartsWith("Cannot parse", StringComparison.Ordinal)
-            ? $"{option.Name} takes {kind}, got {string.Join(' ', tokens.Select(token => token.Value))}." : error.Message;
+            ? $"{option.Name} takes {kind}, got {string.Join(' ', tokens.Select(token => token.Value.Length == 0 ? "''" : token.Value))}."
+            : error.Message;
     }
 
     private static string Unknown(Command command, string word)
@@ -68,12 +69,14 @@ internal static class ParseErrors
     private static string[]? Values(Option option)
     {
         string[] values = [.. option.GetCompletions(CompletionContext.Empty).Select(completion => completion.Label)];
-        return values.Length > 0 && option.ValueType == typeof(string) ? values : null;
+        return values.Length > 0 && (option.ValueType == typeof(string) || option.ValueType == typeof(string[])) ? values : null;
     }
 
     private static string? KindOf(Type type) =>
         type == typeof(int) || type == typeof(int?) || type == typeof(ulong) ? "a whole number"
         : type == typeof(double) || type == typeof(double?) ? "a number"
         : type == typeof(int[]) ? "whole numbers"
+        : type == typeof(FileInfo) ? "the path of a file"
+        : type == typeof(DirectoryInfo) ? "the path of a folder"
         : type == typeof(double[]) ? "numbers" : null;
 }

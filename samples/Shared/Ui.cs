@@ -5,7 +5,10 @@ using Spectre.Console;
 namespace MetricLearning.Samples;
 
 /// <summary>A user's mistake, explained in one line.</summary>
-internal sealed class UserErrorException(string message) : Exception(message);
+internal class UserErrorException(string message) : Exception(message);
+
+/// <summary>Options that do not fit each other. It is a mistake in the command line that needs more than the parser to be found.</summary>
+internal sealed class WrongOptionException(string message) : UserErrorException(message);
 
 /// <summary>Prints to the console.</summary>
 internal static class Ui

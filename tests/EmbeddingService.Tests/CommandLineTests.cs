@@ -13,6 +13,12 @@ public sealed class CommandLineTests
     [InlineData("--size must have two numbers above 0.", "--size", "8", "0")]
     [InlineData("--threads must be from 0 to 1024.", "--threads", "-1")]
     [InlineData("--max-bytes must be at least 1.", "--max-bytes", "0")]
+    [InlineData("--port takes a whole number, got http.", "--port", "http")]
+    [InlineData("--port takes a whole number, got http.", "check", "--port", "http")]
+    [InlineData("--clients takes a whole number, got all.", "load", "--pictures", "PICTURE", "--clients", "all")]
+    [InlineData("--size takes whole numbers, got a b.", "--size", "a", "b")]
+    [InlineData("--threads takes a whole number, got ''.", "--threads", "")]
+    [InlineData("--max-bytes takes a whole number, got 1G.", "--max-bytes", "1G")]
     public void AWrongNumber_IsRefused_WithTheNameOfItsOption(string message, params string[] arguments)
     {
         var picture = typeof(CommandLineTests).Assembly.Location;        // any file that exists

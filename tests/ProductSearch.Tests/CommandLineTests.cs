@@ -8,6 +8,8 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("--products must be from 0 to 9999.", "--products", "-1")]
     [InlineData("--port must be from 0 to 65535.", "--port", "65536")]
+    [InlineData("--port takes a whole number, got http.", "--port", "http")]
+    [InlineData("--products takes a whole number, got many.", "--products", "many")]
     public void AWrongValue_IsRefused_BeforeAnythingIsDone(string message, params string[] arguments)
     {
         var (code, _, error) = SampleProgram.Run("ProductSearch", arguments);

@@ -44,6 +44,7 @@ internal static class EvaluateCommand
         CancellationToken cancellationToken)
     {
         Outputs.Check(json);
+        Outputs.CheckApart([("--json", json)], [settings.Weights!.FullName, source.List]);
         var data = source.Open(testOnly: true);
         Ui.Table(DataSource.Statistics(data));
         using var model = Networks.Create(settings);
@@ -69,8 +70,9 @@ internal static class EvaluateCommand
         var texts = result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)).ToArray();
         var widths = texts.Select(text =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var width) ? width : 0).ToArray();
-        if (widths.Any(width => width < 1) || widths.Distinct().Count() < widths.Length)
-            result.AddError($"--widths takes different numbers of at least 1, got {string.Join(' ', texts)}.");
+        if (widths.Length == 0 || widths.Any(width => width < 1) || widths.Distinct().Count() < widths.Length)
+            result.AddError("--widths takes different numbers of at least 1, got "
+                + $"{(texts.Length == 0 ? "none" : string.Join(' ', texts))}.");
         return widths;
     }
 }

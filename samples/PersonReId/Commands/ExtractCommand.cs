@@ -30,7 +30,8 @@ internal static class ExtractCommand
         };
         output.Validators.Add(result =>
         {
-            if (!FeatureFile.Extensions.Contains(result.GetValueOrDefault<FileInfo>()?.Extension)) result.AddError(
+            if (result.Tokens is [{ Value: { Length: > 0 } path }] && !FeatureFile.Extensions.Contains(Path.GetExtension(path)))
+                result.AddError(
                 $"--output must end in {string.Join(", ", FeatureFile.Extensions)}.");
         });
         command.Add(part);
@@ -44,6 +45,8 @@ internal static class ExtractCommand
     private static int Run(DataSource source, NetworkSettings settings, string wanted, FileInfo output, CancellationToken cancellationToken)
     {
         Outputs.Check(output);
+        var list = output.Extension == ".npy" ? new FileInfo(Path.ChangeExtension(output.FullName, ".csv")) : null;
+        Outputs.CheckApart([("--output", output), ("The list beside --output,", list)], [settings.Weights!.FullName, source.List]);
         var data = source.Open(testOnly: wanted is "test" or "query" or "gallery");
         var parts = new[] { (Name: "train", Images: data.Train), (Name: "query", Images: data.Query),
             (Name: "gallery", Images: data.Gallery) }

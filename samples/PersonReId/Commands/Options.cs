@@ -38,7 +38,7 @@ internal sealed class DataOption
             if (result.Tokens is [{ Value: var path }] && !Path.Exists(path)) result.AddError($"--data: there is no {path}.");
         });
         foreach (var option in new Option[] { images, splits })
-            CheckOptions.Useless(command, option, result => !IsList(result.GetValue(kind)),
+            CheckOptions.Useless(command, option, result => !IsList(CheckOptions.ValueOf(result, kind)),
                 $"{option.Name} needs --dataset csv or json.");
         foreach (var option in new Option[] { kind, data, images, splits }) command.Add(option);
     }
@@ -139,8 +139,8 @@ internal sealed class NetworkOptions
         });
         command.Validators.Add(result =>
         {
-            if (result.GetValue(weights)?.ToString() == PublishedWeights.Name
-                && result.GetValue(architecture) is { } name && name != PublishedWeights.Architecture)
+            if (CheckOptions.ValueOf(result, weights)?.ToString() == PublishedWeights.Name
+                && CheckOptions.ValueOf(result, architecture) is { } name && name != PublishedWeights.Architecture)
                 result.AddError($"--weights {PublishedWeights.Name} needs --arch {PublishedWeights.Architecture}, got {name}.");
         });
         CheckOptions.Each(size, pixels => pixels >= 32, "--size takes a height and a width of at least 32 pixels.");

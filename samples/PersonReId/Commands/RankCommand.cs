@@ -33,6 +33,10 @@ internal static class RankCommand
             DefaultValueFactory = _ => new FileInfo("ranked-lists.html"),
         };
         CheckOptions.Positive(count, top);
+        queries.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => token.Value.Length == 0)) result.AddError("--queries takes file names, got ''.");
+        });
         foreach (var option in new Option[] { count, seed })
             CheckOptions.Useless(command, option, result => CheckOptions.IsGiven(result, queries),
                 $"{option.Name} is for queries that are drawn, and --queries names them.");
@@ -54,6 +58,7 @@ internal static class RankCommand
         FileInfo output, CancellationToken cancellationToken)
     {
         Outputs.Check(output);
+        Outputs.CheckApart([("--output", output)], [settings.Weights!.FullName, source.List]);
         var data = source.Open(testOnly: true);
         IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
         using var model = Networks.Create(settings);

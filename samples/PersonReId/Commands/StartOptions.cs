@@ -17,7 +17,8 @@ internal sealed class StartOptions
         command.Add(overwrite);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(resume) && result.GetValue(overwrite)) result.AddError("Give --resume or --overwrite, not both.");
+            if (CheckOptions.ValueOf(result, resume) && CheckOptions.ValueOf(result, overwrite))
+                result.AddError("Give --resume or --overwrite, not both.");
         });
     }
 

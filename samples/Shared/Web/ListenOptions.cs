@@ -24,13 +24,10 @@ internal sealed class ListenOptions
         port = new Option<int>("--port") { Description = "The port; 0 for any that is free", DefaultValueFactory = _ => usualPort };
         address.Validators.Add(result =>
         {
-            if (!IPAddress.TryParse(result.GetValueOrDefault<string>(), out _)) result.AddError("--address must be an IP address.");
+            if (result.Tokens is [{ Value: var given }] && !IPAddress.TryParse(given, out _))
+                result.AddError("--address must be an IP address.");
         });
-        port.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 0 or > IPEndPoint.MaxPort)
-                result.AddError($"--port must be from 0 to {IPEndPoint.MaxPort}.");
-        });
+        CheckOptions.Each(port, number => number is >= 0 and <= IPEndPoint.MaxPort, $"--port must be from 0 to {IPEndPoint.MaxPort}.");
         command.Add(address);
         command.Add(port);
     }
