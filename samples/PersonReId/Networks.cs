@@ -72,7 +72,7 @@ internal static class Networks
         name.EndsWith(Plain, StringComparison.Ordinal) ? name : Variant(name, Plain);
 
     private static string Variant(string name, string ending) => all.ContainsKey(name + ending) ? name + ending
-        : throw new UserErrorException($"The network {name} has no variant {name}{ending}. These networks have one: "
+        : throw new WrongOptionException($"The network {name} has no variant {name}{ending}. These networks have one: "
             + string.Join(", ", all.Keys.Where(other => other.EndsWith(ending, StringComparison.Ordinal)).Select(o => o[..^ending.Length]))
             + ".");
 
@@ -130,16 +130,16 @@ internal static class Networks
     private static string Load(EmbeddingModel model, string path)
     {
         using var weights = WeightFile.Read(path);
-        var own = weights.Keys.Any(name => name.StartsWith("backbone.", StringComparison.Ordinal));     // of this library's own models
-        Func<string, string?> names = own ? WeightNames.Own()
+        var ofOwn = WeightNames.Own();
+        var own = weights.Keys.Any(name => ofOwn(name)!.StartsWith("backbone.", StringComparison.Ordinal));     // this library's models
+        var names = own ? ofOwn
             : model.Backbone switch
             {
                 OSNet => WeightNames.TorchReId(),
                 VisionTransformer => WeightNames.Timm(),
                 _ => WeightNames.Torchvision(),
             };
-        var sameIdentities = weights.TryGetValue("classifier.weight", out var classifier)
-            && classifier.size(0) == model.Classes;
+        var sameIdentities = weights.Any(entry => names(entry.Key) == "classifier.weight" && entry.Value.size(0) == model.Classes);
         var report = model.LoadWeights(weights, strict: false,
             name => names(name) is { } target && (sameIdentities || !IsHead(target)) ? target : null);
         var needed = report.Missing.Where(name => !IsHead(name) && (own || !IsAddition(name)));

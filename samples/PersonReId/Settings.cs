@@ -1,5 +1,6 @@
 using System.Globalization;
 using MetricLearning;
+using MetricLearning.Vision;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using PersonReId.Recipes;
@@ -31,6 +32,16 @@ internal sealed record NetworkSettings
 
     /// <summary>The value of <c>--weights</c>; null if it is not given.</summary>
     public string? WeightsOption => ImageNet ? PublishedWeights.Name : Weights is { } file ? Shell.Quote(file.FullName) : null;
+
+    /// <summary>The recipe with this network, and with the images that the network sees.</summary>
+    public Recipe Change(Recipe recipe) => recipe with
+    {
+        Architecture = Architecture,
+        Height = Height,
+        Width = Width,
+        Interpolation = File?.Interpolation ?? Interpolation,
+        FileNormalization = File is { Mean: { } mean, Deviation: { } deviation } ? new Normalize(mean, deviation) : null,
+    };
 
     /// <summary>The layer whose output is the feature; null for the embedding.</summary>
     public string? Layer { get; init; }

@@ -30,6 +30,7 @@ internal static class TrainingLoop
         // The batches, such as P people with K images each. The images are changed a little at random every time.
         var recipe = settings.Recipe;
         var sampler = RecipeParts.SamplerOf(recipe, data.Train, settings.Seed);
+        foreach (var warning in recipe.Warnings(sampler.BatchesPerEpoch)) Ui.Line($"warning: {warning}");
         var space = Networks.SpaceOf(network, model) with { Distance = settings.DistanceName };
         var loader = new ImageLoader(data.Train, RecipeParts.AugmentationOf(recipe, space))
         {
@@ -76,7 +77,8 @@ internal static class TrainingLoop
                 {
                     using var images = batch;
                     using var scope = NewDisposeScope();
-                    log.Add(parts.Step(batch.Images, batch.Labels, teacher, batch.Indices), parts.Schedule.LearningRate);
+                    var rate = parts.Schedule.LearningRate;     // a step sets the rate of the next
+                    log.Add(parts.Step(batch.Images, batch.Labels, teacher, batch.Indices), rate);
                     if (checkpoint.Unsaved >= settings.SaveAfter) checkpoint.Save(folder.Last);
                 }
                 checkpoint.Save(folder.Last);

@@ -108,7 +108,10 @@ internal sealed class RecipeOptions
         Description = "Epochs over which the rate rises [default: the recipe's: 10 of 120]",
         HelpName = "N",
     };
-    private readonly Option<double?> margin = new("--margin") { Description = "Margin of the triplet loss [default: the recipe's]" };
+    private readonly Option<double?> margin = new("--margin")
+    {
+        Description = "Margin of the triplet loss; 0: the soft margin [default: the recipe's]",
+    };
     private readonly Option<double?> smoothing = new("--smoothing")
     {
         Description = "Label smoothing of the identity loss [default: the recipe's]",
@@ -124,7 +127,7 @@ internal sealed class RecipeOptions
     {
         Description = "Probability of random erasing [default: the recipe's]",
     };
-    private readonly Option<Trick[]> without = new("--without")
+    private readonly Option<string[]> without = new("--without")
     {
         Description = $"Tricks of Bag of Tricks to leave out: {string.Join(", ", Enum.GetNames<Trick>())}",
         HelpName = "TRICK ...",
@@ -148,6 +151,7 @@ internal sealed class RecipeOptions
         };
         recipe.AcceptOnlyFromAmong([.. PublishedRecipes.All.Select(known => known.Name)]);
         distance.AcceptOnlyFromAmong("euclidean", "cosine");
+        without.AcceptOnlyFromAmong(Enum.GetNames<Trick>());
         CheckOptions.Positive(epochs, milestones);
         CheckOptions.AtLeast(0, warmUp);
         const string widths = "--matryoshka takes different numbers of at least 1.";
@@ -159,33 +163,38 @@ internal sealed class RecipeOptions
         CheckOptions.Between(0, 1, erasing, smoothing);
         CheckOptions.Between(0, 1000, margin, rate);
         CheckOptions.Each(rate, value => value > 0, "--lr must be above 0.");
+        foreach (var (trick, option) in new (Trick, Option)[]
+        {
+            (Trick.WarmUp, warmUp), (Trick.RandomErasing, erasing), (Trick.LabelSmoothing, smoothing),
+        })
+            CheckOptions.Useless(command, option, result => (CheckOptions.ValueOf(result, without) ?? []).Contains(trick.ToString()),
+                $"--without {trick} leaves out what {option.Name} sets: give one of them.");
         Option[] options = [recipe, epochs, rate, milestones, warmUp, margin, smoothing, normalize, matryoshka, erasing, without,
             distance];
         foreach (var option in options) command.Add(option);
     }
 
     /// <summary>The recipe with the user's changes, and the network that it trains.</summary>
-    /// <exception cref="UserErrorException">The user changes a setting that the recipe does not have.</exception>
+    /// <exception cref="WrongOptionException">The user changes a setting that the recipe does not have.</exception>
     public (Recipe Recipe, NetworkSettings Network) Read(ParseResult result)
     {
         var chosen = PublishedRecipes.Named(result.GetRequiredValue(recipe));
         // The recipe of the lesson trains a small network from scratch. The recipes of papers name their own networks.
         if (ReferenceEquals(chosen, PublishedRecipes.Lesson)) chosen = chosen with { Architecture = NetworkOptions.DefaultNetwork };
         var settings = network.Read(result, chosen);
-        chosen = chosen with { Architecture = settings.Architecture, Height = settings.Height, Width = settings.Width };
-        chosen = chosen.Over(result.GetValue(epochs) ?? chosen.Epochs);
+        chosen = settings.Change(chosen).Over(result.GetValue(epochs) ?? chosen.Epochs);
         chosen = batch.Change(chosen, result);
         if (result.GetValue(rate) is { } lr) chosen = chosen with { LearningRate = lr };
         if (result.GetValue(milestones) is { Length: > 0 } given)
             chosen = chosen.Schedule == ScheduleKind.MultiStep ? chosen with { Milestones = given }
-                : throw new UserErrorException($"--milestones: the rate of the recipe {chosen.Name} falls along a cosine.");
-        if (!chosen.Milestones.SequenceEqual(chosen.Milestones.Order())) throw new UserErrorException(
+                : throw new WrongOptionException($"--milestones: the rate of the recipe {chosen.Name} falls along a cosine.");
+        if (!chosen.Milestones.SequenceEqual(chosen.Milestones.Order())) throw new WrongOptionException(
             $"--milestones takes epochs in ascending order, got {string.Join(' ', chosen.Milestones)}.");
-        if (chosen.Milestones.Any(epoch => epoch > chosen.Epochs)) throw new UserErrorException(
+        if (chosen.Milestones.Any(epoch => epoch > chosen.Epochs)) throw new WrongOptionException(
             $"--milestones {string.Join(' ', chosen.Milestones)}: the training has {chosen.Epochs} epochs.");
         if (result.GetValue(warmUp) is { } rise)
             chosen = rise <= chosen.Epochs ? chosen with { WarmUp = TrainingSpan.Epochs(rise) }
-                : throw new UserErrorException($"--warm-up {rise}: the training has {chosen.Epochs} epochs.");
+                : throw new WrongOptionException($"--warm-up {rise}: the training has {chosen.Epochs} epochs.");
         if (result.GetValue(margin) is { } m) chosen = Change("--margin", loss => loss.IsHardTriplet, loss => loss with { Margin = m });
         if (result.GetValue(smoothing) is { } share)
             chosen = Change("--smoothing", loss => loss.CanSmooth, loss => loss with { Smoothing = share });
@@ -196,12 +205,14 @@ internal sealed class RecipeOptions
         if (result.GetValue(erasing) is { } probability) chosen = chosen with { Erasing = probability };
         if (DistanceOption.NameOf(result.GetValue(distance), settings) is { } name)
             chosen = chosen with { ComparesByCosine = name == "cosine" };
-        foreach (var trick in result.GetValue(without) ?? [])
-            chosen = chosen.Without(trick);
+        foreach (var trick in (result.GetValue(without) ?? []).Select(Enum.Parse<Trick>))
+            chosen = chosen.Without(trick) is var less && less.Fingerprint() != chosen.Fingerprint() ? less
+                : throw new WrongOptionException($"--without {trick}: the recipe {chosen.Name} with the network {chosen.Architecture} "
+                    + "does not have this trick.");
         return (chosen, settings with { Architecture = chosen.Architecture });
 
         Recipe Change(string option, Func<LossPlan, bool> which, Func<LossPlan, LossPlan> change) => chosen.Losses.Any(which)
             ? chosen with { Losses = [.. chosen.Losses.Select(loss => which(loss) ? change(loss) : loss)] }
-            : throw new UserErrorException($"{option}: the recipe {chosen.Name} has no such loss.");
+            : throw new WrongOptionException($"{option}: the recipe {chosen.Name} has no such loss.");
     }
 }

@@ -28,12 +28,7 @@ internal static class TricksCommand
         {
             var recipe = whole.Over(result.GetValue(epochs));
             var settings = network.Read(result, recipe);
-            recipe = batch.Change(recipe, result) with
-            {
-                Architecture = settings.Architecture,
-                Height = settings.Height,
-                Width = settings.Width,
-            };
+            recipe = settings.Change(batch.Change(recipe, result));
             return Task.FromResult(Run(data.Read(result), recipe, settings, result.GetRequiredValue(output), result.GetValue(seed),
                 cancellationToken));
         });

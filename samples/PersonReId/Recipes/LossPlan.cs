@@ -39,6 +39,7 @@ internal sealed record LossPlan(string Name, LossKind Kind)
     {
         List<string> parts = [Kind.ToString()];
         Add("weight", Weight, 1);
+        if (IsHardTriplet && Margin == 0) parts.Add("soft margin");
         Add("margin", Margin, 0);
         Add("scale", Scale, 0);
         Add("smoothing", Smoothing, 0);

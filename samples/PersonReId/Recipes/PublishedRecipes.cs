@@ -30,7 +30,8 @@ internal static class PublishedRecipes
         Source = "Luo et al. 2019; reid-strong-baseline, configs/softmax_triplet_with_center.yml",
         Differences =
         [
-            "The original counts epochs from 1: its rate falls in epochs 40 and 70, that is after 39 and 69 epochs, as here.",
+            "The original counts epochs from 1: its rate falls in epochs 40 and 70, that is after 39 and 69 epochs, as here. In its "
+                + "first epoch a tenth of the warm-up is over, so the rate rises from 0.109 in 9 epochs, as here.",
             "An epoch draws every image once (AllImages), as its sampler does up to leftovers.",
         ],
         Architecture = "resnet50",
@@ -42,10 +43,14 @@ internal static class PublishedRecipes
             new("center", LossKind.Center) { Weight = 0.0005, OwnRate = 0.5 },
         ],
         Milestones = [39, 69],
-        WarmUp = TrainingSpan.Epochs(10),
-        WarmUpFactor = 0.01,
+        WarmUp = TrainingSpan.Epochs(9),
+        WarmUpFactor = 0.109,
         Update = ScheduleUpdate.EachEpoch,
     };
+
+    private const string CountedFromWarmUp = "The original counts the epochs 40 and 90 of its schedule from the end of the warm-up, "
+        + "which is in the 10th epoch of Market-1501: there its rate falls after 49 and 99 epochs, as here. With other data its epochs "
+        + "are others.";
 
     private static readonly Recipe fastReIdBoT = new()
     {
@@ -55,6 +60,7 @@ internal static class PublishedRecipes
         [
             "Float32 in place of mixed precision.",
             "An epoch draws every image; its sampler draws identities until fewer than a batch are left.",
+            CountedFromWarmUp,
         ],
         Architecture = "resnet50",
         Weights = ImageNet,
@@ -64,7 +70,7 @@ internal static class PublishedRecipes
             new("triplet", LossKind.FastReIdTriplet) { Margin = 0.3 },
             new("identity", LossKind.FastReIdCrossEntropy) { Smoothing = 0.1 },
         ],
-        Milestones = [40, 90],
+        Milestones = [49, 99],
         WarmUp = TrainingSpan.Iterations(2000),
     };
 
@@ -86,7 +92,8 @@ internal static class PublishedRecipes
         Source = "He et al. 2020; fast-reid, configs/Base-SBS.yml",
         Differences =
         [
-            .. fastReIdBoT.Differences,
+            .. fastReIdBoT.Differences.Where(difference => difference != CountedFromWarmUp),
+            "The cosine falls at each iteration; its own falls at each epoch.",
             "Label smoothing of the circle softmax is over all classes, with the plain form.",
         ],
         Architecture = "resnet50_nl",
@@ -139,9 +146,11 @@ internal static class PublishedRecipes
         Differences =
         [
             "Without side information and the jigsaw branch: the library has both, and this program trains one embedding.",
+            "Float32 in place of mixed precision.",
             "The embedding behind the neck is compared; it compares the feature before the neck.",
             "Erased places get ImageNet's mean in place of noise.",
-            "The warm-up multiplies the falling rate; its own replaces it for 5 epochs.",
+            "The warm-up multiplies the falling rate; its own replaces it for 5 epochs. Its schedule counts epochs from 1, so it is one "
+                + "epoch ahead of this one.",
         ],
         Architecture = "vit_base",
         Weights = ImageNet,

@@ -31,6 +31,10 @@ internal sealed record Recipe
     /// <summary>Mean and deviation of each channel; null for ImageNet's.</summary>
     public float? Mean { get; init; }
 
+    /// <summary>The normalization that the file of the weights states, and that is taken in place of <see cref="Mean"/>; null if it states
+    /// none.</summary>
+    public Normalize? FileNormalization { get; init; }
+
     public int IdentitiesPerBatch { get; init; } = 16;
     public int ImagesPerIdentity { get; init; } = 4;
 
@@ -122,6 +126,18 @@ internal sealed record Recipe
         _ => throw new ArgumentOutOfRangeException(nameof(trick), trick, "There is no such trick."),
     }) with { Omitted = [.. Omitted, trick] };
 
+    /// <summary>Says which lengths in iterations are longer than a training with so few batches.</summary>
+    public IEnumerable<string> Warnings(int batchesPerEpoch)
+    {
+        var all = (long)batchesPerEpoch * Epochs;
+        if (!WarmUp.InEpochs && WarmUp.Amount >= all)
+            yield return $"the training has {N(all)} iterations and the warm-up {WarmUp}, so the learning rate never reaches "
+                + $"{N(LearningRate)}. --warm-up sets its length in epochs.";
+        if (Frozen.Count > 0 && !FrozenFor.InEpochs && FrozenFor.Amount >= all)
+            yield return $"the training has {N(all)} iterations, and {string.Join(", ", Frozen)} is frozen for {FrozenFor}, so it never "
+                + "trains. Train for more epochs, or take another recipe.";
+    }
+
     /// <summary>The resolved settings: a name and a value for each. Values do not depend on the language of the system.</summary>
     public IReadOnlyList<(string Name, string Value)> Lines()
     {
@@ -136,7 +152,7 @@ internal sealed record Recipe
         [
             ("network", Architecture), ("published weights", Weights),
             ("image size", $"{N(Height)} x {N(Width)}, {Interpolation}"),
-            ("normalization", Mean is { } mean ? $"mean and deviation {N(mean)}" : "ImageNet's"),
+            ("normalization", Normalization()),
             ("batch", Shuffles ? $"{N(IdentitiesPerBatch * ImagesPerIdentity)} images of a shuffled list"
                 : $"{N(IdentitiesPerBatch)} identities x {N(ImagesPerIdentity)} images"),
             ("augmentation", Augmentation()),
@@ -171,6 +187,19 @@ internal sealed record Recipe
         var order = ErasingOrder == ErasingOrder.AfterNormalization ? "after" : "before";
         if (Erasing > 0) steps.Add($"erase {N(Erasing)} {order} normalization");
         return steps.Count == 0 ? "none" : string.Join(", ", steps);
+    }
+
+    private string Normalization()
+    {
+        var usual = new Normalize();
+        var gray = Normalize.Gray();
+        var (mean, deviation) = FileNormalization is { } file ? (file.Mean, file.Std) : Mean is { } one ? ([one], [one])
+            : (usual.Mean, usual.Std);
+        if (new[] { usual, gray }.Any(known => known.Mean.SequenceEqual(mean) && known.Std.SequenceEqual(deviation))) return "ImageNet's";
+        return mean.Concat(deviation).Distinct().Count() == 1 ? $"mean and deviation {N(mean[0])}"
+            : $"mean {Each(mean)}, deviation {Each(deviation)}";
+
+        static string Each(IEnumerable<float> values) => string.Join(", ", values.Select(value => N(value)));
     }
 
     private TrainingSpan Scaled(TrainingSpan span, int epochs, Func<double, double> whole) => span.InEpochs

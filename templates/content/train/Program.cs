@@ -126,8 +126,8 @@ void Step(ImageBatch batch, Bar bar)
     GoOnIf(float.IsFinite(loss));
     result.Value.backward();
     optimizer.SafeStep();
-    schedule.Step();
     record.Add(result, schedule.LearningRate);
+    schedule.Step();
     bar.To(record.Steps, $"loss {loss:0.000}");
     if (checkpoint.Unsaved > TimeSpan.FromMinutes(5)) checkpoint.Save(last);
 }
