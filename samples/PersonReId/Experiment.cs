@@ -14,6 +14,8 @@ internal static class Experiment
         Outputs.Check(settings.Output);
         var folder = settings.Folder;
         folder.Check(settings.Start);
+        if (settings.Start == RunStart.Overwrite)
+            folder.CheckKeeps(("--weights", settings.Network.Weights), ("--teacher", settings.Teacher?.File));
         if (settings.Start == RunStart.Resume)
         {
             RunRecord.CheckSettings(source, settings);
@@ -24,9 +26,9 @@ internal static class Experiment
             }
         }
         using var use = new FolderLock(folder.Name, "--output");
+        prepare?.Invoke();      // if it is stopped, there is no checkpoint yet
         try
         {
-            prepare?.Invoke();
             var record = TrainingLoop.Run(source, settings, cancellationToken);
             Ui.Line($"trained in {Ui.Time(record.TrainingTime)}");
             WriteReport(record, Compare(record, cancellationToken));

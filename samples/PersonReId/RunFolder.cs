@@ -40,6 +40,17 @@ internal sealed class RunFolder(DirectoryInfo folder)
             $"There is nothing to resume: no checkpoint {Last}.");
     }
 
+    /// <summary>Checks that a new run reads none of the files that <see cref="Clear"/> deletes.</summary>
+    /// <param name="inputs">Options and the files that they name; null for options that are not given.</param>
+    /// <exception cref="UserErrorException">It reads one.</exception>
+    public void CheckKeeps(params IEnumerable<(string Option, FileInfo? File)> inputs)
+    {
+        var deleted = Files.Select(Outputs.Real).ToHashSet();
+        foreach (var (option, file) in inputs)
+            if (file is not null && deleted.Contains(Outputs.Real(file.FullName))) throw new UserErrorException(
+                $"{option} {file.FullName} is a file of the run that --overwrite deletes. Move it, or name another --output.");
+    }
+
     /// <summary>Deletes the files of a run.</summary>
     public void Clear()
     {

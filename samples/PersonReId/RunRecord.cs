@@ -15,7 +15,7 @@ namespace PersonReId;
 internal sealed class RunRecord
 {
     private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",
-        Fingerprint = "recipe fingerprint", Images = "images";
+        Fingerprint = "recipe fingerprint", Images = "images", Teacher = "teacher";
     private const int ShownQueries = 6;
     private readonly JsonSerializerOptions json;
     private readonly TrainingCheckpoint checkpoint;
@@ -70,6 +70,15 @@ internal sealed class RunRecord
             throw new UserErrorException($"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}: the "
                 + "names, the identities or the contents of some files differ. Give the images of the run, or begin a new run in another "
                 + "--output.");
+        if (settings.Teacher is { File: var teacher })
+        {
+            checkpoint.Notes[Teacher] = ChecksumOf(teacher.FullName);
+            if (settings.Start == RunStart.Resume && Then(settings).TryGetValue(Teacher, out var begun)
+                && begun != checkpoint.Notes[Teacher])
+                throw new UserErrorException($"The run in {settings.Folder.Name} was begun with other features than those in "
+                    + $"{teacher.FullName}: the contents of the file differ. Give the file of the run, or begin a new run in another "
+                    + "--output.");
+        }
         RecipeCommand.Print(settings.Recipe);
         Ui.Heading("Data");
         Ui.Table(DataSource.Statistics(data));
@@ -109,6 +118,7 @@ internal sealed class RunRecord
         var figures = Figures.Of(report);
         Write<ProgressPoint[]>(Moments, [.. Progress, new(epoch, figures)]);
         Ui.Line($"{moment ?? $"epoch {epoch}"}: rank-1 {Ui.Percent(figures.Rank1)} %, mAP {Ui.Percent(figures.MAP)} %");
+        if (Progress.Count == 1 && report.SkippedQueries > 0) Ui.Line(report.Explanation);
         TrainingEvents.Evaluated(Settings.Log, epoch, figures.MAP, figures.Rank1);
         return report;
     }
@@ -144,6 +154,12 @@ internal sealed class RunRecord
                 sha.AppendData(SHA256.HashData(file));
             }
         return Convert.ToHexString(sha.GetHashAndReset());
+    }
+
+    private static string ChecksumOf(string path)
+    {
+        using var file = File.OpenRead(path);
+        return Convert.ToHexString(SHA256.HashData(file));
     }
 
     private T? Read<T>(string note) where T : class =>

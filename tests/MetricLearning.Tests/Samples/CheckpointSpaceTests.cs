@@ -34,6 +34,40 @@ public sealed class CheckpointSpaceTests(SmallRun run)
         Assert.DoesNotContain("warning", Evaluate("--arch", "convnet4", "--size", "32", "32"), StringComparison.Ordinal);
     }
 
+    /// <summary>A state dict with the prefix of PyTorch's DataParallel is one of this sample's networks too.</summary>
+    [Fact]
+    public void AStateDictOfDataParallel_IsRead()
+    {
+        var wrapped = Path.Combine(Directory.CreateDirectory(run.NewFolder()).FullName, "wrapped.pth");
+        using (var weights = WeightFile.Read(Best, "model"))
+            TorchCheckpointFile.Write(wrapped, weights.ToDictionary(entry => "module." + entry.Key, entry => entry.Value));
+        string[] evaluate = ["evaluate", "--data", run.Data, "--device", "cpu", "--distance", "cosine", "--arch", "convnet4", "--size",
+            "32", "32", "--weights"];
+        Assert.Equal(Figures(Best), Figures(wrapped));
+
+        string Figures(string file) => SmallRun.Finish([.. evaluate, file]).Split('\n')
+            .First(line => line.TrimStart().StartsWith("convnet4 ", StringComparison.Ordinal));
+    }
+
+    /// <summary>A result does not take the place of the weights from which it is made, and a new run does not delete its own
+    /// start.</summary>
+    [Theory]
+    [InlineData("--json", "evaluate", "--json", "WEIGHTS")]
+    [InlineData("--output", "extract", "--output", "WEIGHTS")]
+    [InlineData("--output", "rank", "--output", "WEIGHTS")]
+    [InlineData("--weights", "train", "--output", "FOLDER", "--overwrite")]
+    public void Weights_AreNotOverwritten(string option, string command, params string[] more)
+    {
+        var folder = Directory.CreateDirectory(run.NewFolder()).FullName;
+        var weights = Path.Combine(folder, TrainingCheckpoint.BestFile);
+        File.Copy(Best, weights);
+        var (code, output) = SmallRun.Run([command, "--data", run.Data, "--weights", weights, "--device", "cpu",
+            .. more.Select(argument => argument switch { "WEIGHTS" => weights, "FOLDER" => folder, _ => argument })]);
+        Assert.Equal(1, code);
+        Assert.Contains($"error: {option} {weights} ", output, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(Best), File.ReadAllBytes(weights));
+    }
+
     /// <summary>Each width has figures of its own, and the whole width those of the whole embedding.</summary>
     [Fact]
     public void Widths_AreEvaluatedEach()

@@ -70,6 +70,24 @@ public sealed partial class ResumeTests(SmallRun run)
         Assert.Equal(command, CommandToGoOn(resumed));
     }
 
+    /// <summary>While its images are drawn, a demo has no checkpoint, so it does not say that there is one.</summary>
+    [Fact]
+    public void ADemoThatIsStoppedWhileItDraws_NamesNoCheckpoint()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
+        var folder = run.NewFolder();
+        List<string> lines = [];
+        using (var process = SmallRun.Start(lines, "demo", "--output", folder))
+        {
+            while (!process.HasExited && !Has(lines, "Drawing pedestrians")) Thread.Yield();
+            Process.Start("kill", [$"{process.Id}"]).WaitForExit();
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 130, string.Join('\n', lines));
+        }
+        Assert.False(File.Exists(Path.Combine(folder, TrainingCheckpoint.LastFile)));
+        Assert.DoesNotContain(lines, line => line.Contains("checkpoint", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void ASecondSignal_EndsTheProgramAtOnce()
     {

@@ -47,8 +47,27 @@ public class TrainingReportsTests(SmallRun run)
         Assert.Contains(", teacher 0.", output, StringComparison.Ordinal);
         Assert.NotEqual(SmallRun.WeightsOf(run.Whole), SmallRun.WeightsOf(taught));
         Assert.Contains("train.npz, weight 0.5", File.ReadAllText(Path.Combine(taught, "report.html")), StringComparison.Ordinal);
+        // A run learns from one teacher: a file of the same name with other features is not that of the run.
+        File.Delete(Path.Combine(taught, "report.html"));
+        SmallRun.Finish("extract", "--data", run.Data, "--set", "train", "--output", features, "--flip", "--weights",
+            Path.Combine(run.Whole, TrainingCheckpoint.BestFile), "--device", "cpu", "--workers", "1");
+        var (code, refusal) = SmallRun.Run(run.Train(taught, "--teacher", features, "--teacher-weight", "0.5", "--resume"));
+        Assert.Equal(1, code);
+        Assert.Contains($"begun with other features than those in {features}", refusal, StringComparison.Ordinal);
         Assert.Contains("has no features of training images", SmallRun.Run(run.Train(run.NewFolder(), "--teacher", wrong)).Output,
             StringComparison.Ordinal);
+    }
+
+    /// <summary>The rate that a run reports for a step is the one with which the step was made.</summary>
+    [Fact]
+    public void TheReportedRate_IsThatOfTheStep()
+    {
+        var (text, tensors) = CheckpointFile.Read(Path.Combine(run.Whole, TrainingCheckpoint.LastFile));
+        tensors.Dispose();
+        var (epochs, rates) = (text.Histories["epoch"], text.Histories["rate"]);
+        var steps = (int)Math.Round(1 / epochs[0]);     // of the first epoch; each step has a point in so short a run
+        Assert.Equal(Enumerable.Range(0, rates.Count).Select(step => 0.003 * Math.Min(1, 0.1 + 0.9 * step / steps)), rates,
+            (expected, actual) => Math.Abs(expected - actual) < 1e-15);
     }
 
     [Fact]
