@@ -1,5 +1,6 @@
 using MetricLearning;
 using MetricLearning.Vision;
+using PersonReId.Recipes;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -70,6 +71,13 @@ internal static class Networks
     /// <exception cref="UserErrorException">The network has no such variant.</exception>
     public static string WithoutNeck(string name) =>
         name.EndsWith(Plain, StringComparison.Ordinal) ? name : Variant(name, Plain);
+
+    /// <summary>Returns the name of the network from which one is made by leaving out tricks.</summary>
+    public static string BeforeOmission(string name, IReadOnlyCollection<Trick> omitted)
+    {
+        if (omitted.Contains(Trick.BNNeck) && name.EndsWith(Plain, StringComparison.Ordinal)) name = name[..^Plain.Length];
+        return omitted.Contains(Trick.LastStride) ? name.Replace(Stride2, "", StringComparison.Ordinal) : name;
+    }
 
     private static string Variant(string name, string ending) => all.ContainsKey(name + ending) ? name + ending
         : throw new WrongOptionException($"The network {name} has no variant {name}{ending}. These networks have one: "

@@ -110,21 +110,24 @@ internal sealed record TrainingSettings
         var r = Recipe;
         var options = new List<string>
         {
-            source.Options, $"--recipe {r.Name}", $"--arch {r.Architecture}",
+            source.Options, $"--recipe {r.Name}", $"--arch {Networks.BeforeOmission(r.Architecture, r.Omitted)}",
             Network.WeightsOption is { } from ? $"--weights {from}" : "",
             $"--size {Network.Height} {Network.Width} --epochs {r.Epochs} --batch {r.IdentitiesPerBatch} {r.ImagesPerIdentity}",
             $"--lr {N(r.LearningRate)}",
             r.Milestones.Count > 0 ? $"--milestones {string.Join(' ', r.Milestones)}" : "",
-            r.WarmUp.InEpochs || r.WarmUp.Amount == 0 ? $"--warm-up {N(r.WarmUp.Amount)}" : "",
+            Has(Trick.WarmUp) && (r.WarmUp.InEpochs || r.WarmUp.Amount == 0) ? $"--warm-up {N(r.WarmUp.Amount)}" : "",
             r.Losses.FirstOrDefault(loss => loss.IsHardTriplet) is { } triplet ? $"--margin {N(triplet.Margin)}" : "",
-            r.Losses.FirstOrDefault(loss => loss.CanSmooth) is { } smoothed ? $"--smoothing {N(smoothed.Smoothing)}" : "",
-            $"--erasing {N(r.Erasing)}", r.Losses.Any(loss => loss.Normalized) ? "--normalize" : "",
+            Has(Trick.LabelSmoothing) && r.Losses.FirstOrDefault(loss => loss.CanSmooth) is { } smoothed
+                ? $"--smoothing {N(smoothed.Smoothing)}" : "",
+            Has(Trick.RandomErasing) ? $"--erasing {N(r.Erasing)}" : "", r.Losses.Any(loss => loss.Normalized) ? "--normalize" : "",
             r.Losses.FirstOrDefault(loss => loss.Widths.Count > 0) is { } nested ? $"--matryoshka {string.Join(' ', nested.Widths)}" : "",
             Teacher is { } teacher ? $"--teacher {Shell.Quote(teacher.File.FullName)} --teacher-weight {N(teacher.Weight)}" : "",
             r.Omitted.Count > 0 ? $"--without {string.Join(' ', r.Omitted)}" : "",
             $"--eval-every {EvaluateEvery} --keep-every {KeepEvery} --seed {Seed} --distance {DistanceName}",
         };
         return string.Join(' ', options.Where(option => option.Length > 0));
+
+        bool Has(Trick trick) => !r.Omitted.Contains(trick);
 
         static string N(double value) => value.ToString(CultureInfo.InvariantCulture);
     }

@@ -1,5 +1,6 @@
 extern alias sample;
 
+using System.CommandLine;
 using MetricLearning.Testing;
 using MetricLearning.Vision;
 using sample::MetricLearning.Samples;
@@ -102,6 +103,39 @@ public class RecipeTests(SmallRun run)
         }
 
         static double Fall(int count, params int[] milestones) => Math.Pow(0.1, milestones.Count(milestone => count >= milestone));
+    }
+
+    /// <summary>A run that is stopped prints its options. They must give its recipe again, whatever the user has changed.</summary>
+    [Theory]
+    [InlineData("--recipe", "bag-of-tricks", "--arch", "resnet18", "--without", "WarmUp", "RandomErasing", "LabelSmoothing", "LastStride",
+        "BNNeck", "CenterLoss")]
+    [InlineData("--weights", "imagenet", "--without", "BNNeck", "LastStride", "--epochs", "2")]
+    [InlineData("--arch", "resnet34_plain", "--without", "LastStride", "--warm-up", "0", "--erasing", "0", "--smoothing", "0")]
+    [InlineData("--margin", "0", "--normalize", "--matryoshka", "8", "16", "--distance", "euclidean", "--lr", "1E-05")]
+    [InlineData("--recipe", "fine-grained", "--epochs", "3", "--batch", "5", "3")]
+    [InlineData("--recipe", "sbs", "--epochs", "7", "--size", "64", "32")]
+    [InlineData("--recipe", "agw", "--warm-up", "3", "--milestones", "5", "5", "60")]
+    [InlineData("--recipe", "transreid")]
+    [InlineData("--recipe", "osnet")]
+    [InlineData("--recipe", "image-retrieval")]
+    public void TheOptionsOfARun_GiveItsRecipe(params string[] options)
+    {
+        var command = new Command("train");
+        var recipes = new RecipeOptions(command, new NetworkOptions(command, weightsRequired: false));
+        string[] others = ["--dataset", "--eval-every", "--keep-every", "--seed"];
+        foreach (var other in others) command.Add(new Option<string>(other));
+        var (recipe, text) = Read(options);
+        var (again, same) = Read(text.Split(' '));
+        Assert.Equal((recipe.Fingerprint(), text), (again.Fingerprint(), same));
+
+        (Recipe Recipe, string Text) Read(string[] arguments)
+        {
+            var parsed = command.Parse(arguments);
+            Assert.Empty(ParseErrors.Of(parsed));
+            var (resolved, network) = recipes.Read(parsed);
+            return (resolved, new TrainingSettings { Network = network, Recipe = resolved, Output = new("run") }
+                .Command(DataSource.Market1501("data")));
+        }
     }
 
     /// <summary>What is printed is what is done, also if the file of the weights says how images are prepared.</summary>
