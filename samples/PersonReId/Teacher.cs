@@ -21,7 +21,7 @@ internal sealed class Teacher : IDisposable
     public double Weight { get; }
 
     /// <summary>Reads the features of a training list.</summary>
-    /// <exception cref="UserErrorException">The file has no features of one of the images.</exception>
+    /// <exception cref="UserErrorException">The file has no features of one of the images, or they are not finite.</exception>
     public static Teacher Read(TeacherSettings settings, DataSource source, ImageList train, Device device)
     {
         using var parts = FeatureFile.Read(settings.File.FullName);
@@ -31,8 +31,10 @@ internal sealed class Teacher : IDisposable
         var order = train.Select(image => rows.TryGetValue(source.PathOf(image), out var row) ? row : throw new UserErrorException(
             $"{settings.File} has no features of {source.PathOf(image)}: extract them from the images of --data.")).ToArray();
         using var scope = NewDisposeScope();
-        return new Teacher(part.Set.Features.index_select(0, tensor(order)).to(ScalarType.Float32).to(device).DetachFromDisposeScope(),
-            settings.Weight);
+        var features = part.Set.Features.index_select(0, tensor(order)).to(ScalarType.Float32);
+        if (Array.IndexOf(features.isfinite().all(1).data<bool>().ToArray(), false) is >= 0 and var bad) throw new UserErrorException(
+            $"{settings.File}: the features of {source.PathOf(train[bad])} are NaN or infinite.");
+        return new Teacher(features.to(device).DetachFromDisposeScope(), settings.Weight);
     }
 
     /// <summary>Computes how much the distances, angles and rankings among the features of a batch differ from those of the

@@ -47,6 +47,15 @@ public class TrainingReportsTests(SmallRun run)
         Assert.Contains(", teacher 0.", output, StringComparison.Ordinal);
         Assert.NotEqual(SmallRun.WeightsOf(run.Whole), SmallRun.WeightsOf(taught));
         Assert.Contains("train.npz, weight 0.5", File.ReadAllText(Path.Combine(taught, "report.html")), StringComparison.Ordinal);
+        var broken = Path.Combine(folder, "broken.npz");
+        using (var parts = FeatureFile.Read(features))
+        {
+            var part = parts.Find("train")!;
+            using (var row = part.Set.Features[2]) row.fill_(double.NaN);
+            FeatureFile.Write(broken, [("train", part.Set, part.Files!)]);
+        }
+        Assert.Matches("broken.npz: the features of bounding_box_train/[^ ]+ are NaN or infinite",
+            SmallRun.Run(run.Train(run.NewFolder(), "--teacher", broken)).Output);
         // A run learns from one teacher: a file of the same name with other features is not that of the run.
         File.Delete(Path.Combine(taught, "report.html"));
         SmallRun.Finish("extract", "--data", run.Data, "--set", "train", "--output", features, "--flip", "--weights",
