@@ -20,8 +20,9 @@ public static class WeightNames
         return name => Without(prefix, name);
     }
 
-    /// <summary>This library's own models, from a training checkpoint or a state dict: the other names stay.</summary>
-    /// <param name="classifier">False to leave the file's classifiers out, as for a model that only embeds.</param>
+    /// <summary>This library's own models, from a training checkpoint or a state dict: names stay, except for the prefix
+    /// <c>module.</c>.</summary>
+    /// <param name="classifier">False to leave the file's classifiers out, as for a model that only embeds. Default: true.</param>
     public static Func<string, string?> Own(bool classifier = true) => name =>
         WithoutModule(name) is var plain && (classifier || !IsClassifier(plain)) ? plain : null;
 
