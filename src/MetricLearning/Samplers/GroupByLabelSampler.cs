@@ -29,8 +29,9 @@ public sealed class GroupByLabelSampler : Sampler
     /// <param name="lastBatch">What happens to rows that do not fill a batch: <see cref="LastBatch.Drop"/> or
     /// <see cref="LastBatch.Short"/>, the default. In turn, a last batch with a single pair for a process is dropped.</param>
     /// <param name="order">The order of the labels. Default: in turn.</param>
-    /// <param name="shard">The share of one process among several: whole pairs of a label.</param>
-    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">The share of one process among several: whole pairs of a label. Default: one process that takes the whole
+    /// batch.</param>
+    /// <param name="seed">The seed of all epochs. Default: 0.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
     /// <exception cref="ArgumentException">No label has two rows, or in turn fewer than two labels have; the rows do not make a batch; the
     /// batch size is odd or too small; <paramref name="lastBatch"/> is <see cref="LastBatch.Fill"/>; or the batch cannot be divided among
