@@ -97,19 +97,12 @@ internal static unsafe class ByteProduct
             c50 = AvxVnni.MultiplyWideningAndAdd(c50, b0, a);
             c51 = AvxVnni.MultiplyWideningAndAdd(c51, b1, a);
         }
-        Store(c00, c01, sums);
-        Store(c10, c11, sums + Panel);
-        Store(c20, c21, sums + 2 * Panel);
-        Store(c30, c31, sums + 3 * Panel);
-        Store(c40, c41, sums + 4 * Panel);
-        Store(c50, c51, sums + 5 * Panel);
+        FixedPoint.Store(c00, c01, sums);
+        FixedPoint.Store(c10, c11, sums + Panel);
+        FixedPoint.Store(c20, c21, sums + 2 * Panel);
+        FixedPoint.Store(c30, c31, sums + 3 * Panel);
+        FixedPoint.Store(c40, c41, sums + 4 * Panel);
+        FixedPoint.Store(c50, c51, sums + 5 * Panel);
     }
 #pragma warning restore CA2252
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Vector256<int> low, Vector256<int> high, int* sums)
-    {
-        low.Store(sums);
-        high.Store(sums + 8);
-    }
 }

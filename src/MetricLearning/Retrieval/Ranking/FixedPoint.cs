@@ -248,8 +248,9 @@ internal static unsafe class FixedPoint
         Store(c50, c51, sums + 5 * Panel);
     }
 
+    /// <summary>Writes a panel of sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Vector256<int> low, Vector256<int> high, int* sums)
+    public static void Store(Vector256<int> low, Vector256<int> high, int* sums)
     {
         low.Store(sums);
         high.Store(sums + 8);
