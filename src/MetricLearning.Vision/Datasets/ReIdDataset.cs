@@ -64,8 +64,8 @@ public sealed class ReIdDataset
     public PublishedDataset? Published { get; }
 
     /// <summary>Properties that look wrong but may be intended: identities that are in both training and test, queries whose identity is
-    /// not in the gallery, images that a list has more than once, rows of a list that are in no split, and counts that differ from the
-    /// published ones.</summary>
+    /// not in the gallery, images that a list has more than once, queries that are in the gallery and that the protocol does not remove,
+    /// rows of a list that are in no split, and counts that differ from the published ones.</summary>
     public IReadOnlyList<string> Warnings { get; private set; }
 
     /// <summary>Reads Market-1501 as its authors pack it: the folders <c>bounding_box_train</c>, <c>query</c> and <c>bounding_box_test</c>
@@ -85,15 +85,19 @@ public sealed class ReIdDataset
     /// <summary>Reads CUHK03 in the new protocol (767 identities for training, 700 for the test) from its folder <c>detected</c> or
     /// <c>labeled</c>. The layout is that of Market-1501, with names like <c>0003_c1_21.png</c> and without junk and distractors. Zhong et
     /// al., CVPR 2017.</summary>
-    /// <param name="folder">The folder that has the three folders. If its path contains "label", the counts of the labeled boxes are
-    /// expected, otherwise those of the detected ones.</param>
+    /// <param name="folder">The folder that has the three folders. If its full path has "label", and no "detect" after it, the counts of
+    /// the labeled boxes are expected, otherwise those of the detected ones.</param>
     /// <param name="testOnly">Whether to read only query and gallery: <c>bounding_box_train</c> need not be there, and <see cref="Train"/>
     /// is empty. Default: false.</param>
     /// <inheritdoc cref="Market1501" path="/exception"/>
-    public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false) => From(folder!, ThreeFolderReader.Read(
-        folder?.Contains("label", StringComparison.OrdinalIgnoreCase) == true
-            ? PublishedDataset.Cuhk03Labeled : PublishedDataset.Cuhk03Detected,
-        folder!, false, testOnly));
+    public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var path = Path.GetFullPath(folder);
+        int Last(string word) => path.LastIndexOf(word, StringComparison.OrdinalIgnoreCase);
+        return From(folder, ThreeFolderReader.Read(
+            Last("label") > Last("detect") ? PublishedDataset.Cuhk03Labeled : PublishedDataset.Cuhk03Detected, folder, false, testOnly));
+    }
 
     /// <summary>Reads one of the 20 splits of CUHK03's first protocol from torchreid's <c>splits_classic_detected.json</c> or
     /// <c>splits_classic_labeled.json</c>. It is evaluated with one gallery image per identity. Li et al., CVPR 2014.</summary>
@@ -312,6 +316,8 @@ public sealed class ReIdDataset
 
     private IEnumerable<string> Check()
     {
+        if (Query.Count == 0) throw new InvalidDataException($"{Name}: there are no queries.");
+        if (Gallery.Count == 0) throw new InvalidDataException($"{Name}: the gallery has no images.");
         var gallery = Gallery.Identities.ToHashSet();
         var lost = Query.Identities.Where(identity => !gallery.Contains(identity)).ToArray();
         if (lost.Length == Query.ClassCount)
@@ -333,6 +339,10 @@ public sealed class ReIdDataset
                 .Select(same => same.Key).ToArray() is { Length: > 0 } repeated)
                 yield return $"{part} has {MessageText.Counted(repeated.Length, "image")} more than once: {MessageText.Some(repeated)}. "
                     + "Each time counts.";
+        if (!ReferenceEquals(Query, Gallery) && Protocol is { Cameras: CameraFilter.None, RemovesSelf: false, Keep: null }
+            && Query.Select(sample => sample.Path).Intersect(Gallery.Select(sample => sample.Path)).ToArray() is { Length: > 0 } own)
+            yield return $"{MessageText.Counted(own.Length, "image is", "images are")} in the queries and in the gallery: "
+                + $"{MessageText.Some(own)}. {(own.Length == 1 ? "It finds itself." : "They find themselves.")}";
         if (Published?.DifferenceFrom(Train, Query, Gallery) is { } difference) yield return difference;
     }
 }

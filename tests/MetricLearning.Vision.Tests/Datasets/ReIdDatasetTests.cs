@@ -60,6 +60,20 @@ public sealed class ReIdDatasetTests : IDisposable
         Expect.Error<InvalidDataException>(
             "mine: no query identity appears in the gallery (queries have 4; the gallery has 2, 3, 5, 6, 7, ...).",
             () => new ReIdDataset("mine", train, List(4), List(2, 3, 5, 6, 7, 8)));
+        Expect.Error<InvalidDataException>("mine: there are no queries.", () => new ReIdDataset("mine", train, List(), List(2)));
+        Expect.Error<InvalidDataException>("mine: the gallery has no images.", () => new ReIdDataset("mine", train, List(2), List()));
+    }
+
+    [Fact]
+    public void AQueryThatFindsItself_IsAWarning()
+    {
+        ImageList Images(bool hasCameras, params string[] names) => new(names.Select(name => new ImageSample(name, 1, 1)), hasCameras);
+        ReIdDataset Dataset(bool hasCameras, RetrievalProtocol? protocol = null) => new("mine", List(2),
+            Images(hasCameras, "a.jpg", "b.jpg"), Images(hasCameras, "a.jpg", "c.jpg"), protocol);
+        Assert.Equal(["1 image is in the queries and in the gallery: a.jpg. It finds itself."], Dataset(false).Warnings);
+        Assert.Empty(Dataset(true).Warnings);
+        Assert.Single(Dataset(true, RetrievalProtocol.NoFilter).Warnings);
+        Assert.Empty(Dataset(false, RetrievalProtocol.NoFilter with { Keep = (query, image) => query != image }).Warnings);
     }
 
     [Fact]

@@ -113,7 +113,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// false.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="InvalidDataException">It has no images, some names do not parse, or some are not UTF-8.</exception>
+    /// <exception cref="InvalidDataException">It has no images, or only junk that does not stay; some names do not parse, or some are not
+    /// UTF-8.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder cannot be read.</exception>
     public static ImageList FromNamedFiles(string folder, bool keepJunk = false)
     {
@@ -180,7 +181,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         ImageTable.Csv(csv).ToList(imageFolder, split, countsFromZero);
 
     /// <summary>Reads a list from a file of JSON lines, one object per image: <c>{"file": "a.jpg", "pid": 7, "cam": 1, "split":
-    /// "train"}</c>. Only <c>file</c> and <c>pid</c> are required. Every line must have the fields that the first line has.</summary>
+    /// "train"}</c>. Only <c>file</c> and <c>pid</c> are required. Every line must have the fields that the first line has, and <c>cam</c>,
+    /// <c>track</c> and <c>split</c> only if the first line has them.</summary>
     /// <param name="file">The file, in UTF-8.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to. This method does not check that the image files
     /// exist.</param>
@@ -266,9 +268,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         if (odd.Length > 0)
             throw new InvalidDataException($"{odd.Length} of {files.Count} images in {where} are not named like " +
                 $"0002_c1s1_000451_03.jpg (identity, camera, ...): {MessageText.Some(odd)}.");
-        return new(parsed
-            .Select(p => p.file with { Identity = p.says!.Value.Identity, Camera = p.says.Value.Camera })
-            .Where(sample => keepJunk || sample.Identity != ImageSample.LeastIdentity));
+        var kept = parsed.Select(p => p.file with { Identity = p.says!.Value.Identity, Camera = p.says.Value.Camera })
+            .Where(sample => keepJunk || sample.Identity != ImageSample.LeastIdentity).ToArray();
+        return kept.Length > 0 || files.Count == 0 ? new(kept)
+            : throw new InvalidDataException($"All images in {where} are junk (identity -1), which the list leaves out.");
     }
 
     private static ImageSample[] Files(IEnumerable<string> paths) => [.. paths.Select(path => new ImageSample(path, 0, 0))];
@@ -276,6 +279,15 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Gives the images for which a predicate of the image and its position is true.</summary>
     internal ImageList Where(Func<ImageSample, int, bool> predicate) =>
         new(samples.Where(predicate), HasCameras, IdentityNames, HasIdentities, CountsFromZero);
+
+    /// <summary>Two entries of the first image that has several identities; null if each image has one.</summary>
+    /// <param name="sorted">The images, sorted by path.</param>
+    internal static (ImageSample One, ImageSample Other)? FirstConflict(IReadOnlyList<ImageSample> sorted)
+    {
+        for (var i = 1; i < sorted.Count; i++)
+            if (sorted[i].Path == sorted[i - 1].Path && sorted[i].Identity != sorted[i - 1].Identity) return (sorted[i - 1], sorted[i]);
+        return null;
+    }
 
     /// <summary>The label of an image; 0 if the list has no identities.</summary>
     internal long LabelOf(int index) => labels?[index] ?? 0;

@@ -6,6 +6,8 @@ namespace MetricLearning.Vision;
 /// <summary>A file that lists images, read as named columns of text.</summary>
 internal sealed class ImageTable
 {
+    private static readonly string[] known = ["file", "pid", "cam", "track", "split"];
+
     private readonly string path;
     private readonly string[] header;
     private readonly List<Row> rows = [];
@@ -40,6 +42,9 @@ internal sealed class ImageTable
                 table ??= new ImageTable(path, [.. fields.Keys]);
                 var missing = table.header.FirstOrDefault(name => !fields.ContainsKey(name));
                 if (missing is not null) throw table.Fault(number, $" has no {MessageText.Excerpt(missing)}, as the first line has.");
+                // Such a field would be ignored in this line, and the images would seem to have no camera, for example.
+                var late = known.FirstOrDefault(name => fields.ContainsKey(name) && !table.header.Contains(name));
+                if (late is not null) throw table.Fault(number, $" has {late}, but the first line has none.");
                 table.rows.Add(new(number, [.. table.header.Select(name => fields[name])]));
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
@@ -65,12 +70,13 @@ internal sealed class ImageTable
             .Select(row => new ImageSample(Path.Combine(imageFolder, Name(row, file)),
                 Whole(row, file, pid, ImageSample.LeastIdentity), Whole(row, file, cam, 0), Whole(row, file, track, 0)))
             .OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
-        foreach (var same in samples.GroupBy(sample => sample.Path, StringComparer.Ordinal))
-            if (same.Select(sample => sample.Identity).Distinct().Order().ToArray() is { Length: > 1 } identities)
-                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                    $"{path} has {MessageText.Excerpt(same.Key)} with the identities {identities[0]} and {identities[1]}: an image shows ")
-                        + "one.");
+        if (ImageList.FirstConflict(samples) is var (one, other))
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{path} has {MessageText.Excerpt(one.Path)} with the "
+                + $"identities {one.Identity} and {other.Identity} (lines {LineOf(one)} and {LineOf(other)}): an image shows one."));
         return new(samples, hasCameras: cam >= 0, countsFromZero);
+
+        int LineOf(ImageSample sample) => rows.First(row => Path.Combine(imageFolder, row.Fields[file]) == sample.Path
+            && (split is null || row.Fields[part] == split) && Whole(row, file, pid, ImageSample.LeastIdentity) == sample.Identity).Line;
     }
 
     /// <summary>Tells which rows are in none of the splits; null if all rows are in one.</summary>

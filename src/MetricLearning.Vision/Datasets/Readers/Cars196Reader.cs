@@ -11,7 +11,10 @@ internal static class Cars196Reader
         var samples = CarsAnnotations.Read(root.Under("cars_annos.mat"))
             .Select(row => new ImageSample(root.Under(row.Path), row.Class, 0)).ToArray();
         return DatasetParts.SelfRetrieval(PublishedDataset.Cars196,
-            root.List(samples.Where(s => !testOnly && s.Identity <= TrainClasses), false),
-            root.List(samples.Where(s => s.Identity > TrainClasses), false));
+            testOnly ? new ImageList([], hasCameras: false) : Part("for training", s => s.Identity <= TrainClasses),
+            Part("for the test", s => s.Identity > TrainClasses));
+
+        ImageList Part(string use, Func<ImageSample, bool> has) =>
+            root.List(samples.Where(has), false, $"the classes {use} of {root.Under("cars_annos.mat")}");
     }
 }

@@ -13,8 +13,11 @@ internal static class Cub200Reader
             classes.TryGetValue(pair.Key, out var label) ? label
                 : throw pair.Value.Fault($"image {pair.Key} has no class in image_class_labels.txt."), 0)).ToArray();
         return DatasetParts.SelfRetrieval(PublishedDataset.Cub200,
-            root.List(samples.Where(s => !testOnly && s.Identity <= TrainClasses), false),
-            root.List(samples.Where(s => s.Identity > TrainClasses), false));
+            testOnly ? new ImageList([], hasCameras: false) : Part("for training", s => s.Identity <= TrainClasses),
+            Part("for the test", s => s.Identity > TrainClasses));
+
+        ImageList Part(string use, Func<ImageSample, bool> has) =>
+            root.List(samples.Where(has), false, $"the classes {use} of {root.Under("images.txt")}");
     }
 
     /// <summary>The rows by the number of the image in their first field. No number may occur twice.</summary>

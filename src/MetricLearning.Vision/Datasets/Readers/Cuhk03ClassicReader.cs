@@ -19,13 +19,13 @@ internal static partial class Cuhk03ClassicReader
         var all = document.RootElement;
         if (all.ValueKind != JsonValueKind.Array || split >= all.GetArrayLength())
             throw new InvalidDataException(all.ValueKind != JsonValueKind.Array ? $"{splits} is not a JSON list of splits."
-                : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
+                : all.GetArrayLength() == 0 ? $"{splits} has no splits." : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
         ImageList Part(string name)
         {
             if (Member(all[split], name) is not { ValueKind: JsonValueKind.Array } rows)
                 throw new InvalidDataException($"{splits}: split {split} has no list {name}.");
             return root.List(rows.EnumerateArray().Select((row, i) => Sample(row, $"{splits}: split {split}, {name}, row {i}", images)),
-                true);
+                true, $"{splits}: split {split}, {name}");
         }
         return new(string.Create(CultureInfo.InvariantCulture, $"CUHK03 split {split}"),
             testOnly ? new ImageList([]) : Part("train"), Part("query"), Part("gallery"), RetrievalProtocol.Cuhk03,
@@ -86,6 +86,6 @@ internal static partial class Cuhk03ClassicReader
         }
     }
 
-    [GeneratedRegex(@"^([1-9])_([0-9]{1,4})_([12])_[0-9]+\.[a-z]+$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^([1-9])_([0-9]{1,4})_([12])_[0-9]+\.[a-zA-Z]+$", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();
 }

@@ -38,12 +38,16 @@ internal sealed class DatasetFolder
     /// <summary>Reads the rows of a list file whose fields are separated by blanks.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fields">The number of fields that each row must have.</param>
-    /// <param name="heading">The number of lines before the first row.</param>
-    public IEnumerable<ListRow> Rows(string file, int fields, int heading = 0)
+    /// <param name="heading">The name of the first column, if the file has a line of names. The rows begin after this line. Null if they
+    /// begin at the first line.</param>
+    public IEnumerable<ListRow> Rows(string file, int fields, string? heading = null)
     {
+        var begun = heading is null;
         foreach (var row in Rows(file))
-            if (row.Line > heading) yield return row.Fields.Length == fields ? row : throw row.Fault(string.Create(
+            if (begun) yield return row.Fields.Length == fields ? row : throw row.Fault(string.Create(
                 CultureInfo.InvariantCulture, $"{fields} fields expected, got \"{MessageText.Excerpt(string.Join(' ', row.Fields))}\"."));
+            else if (row[0] == heading) begun = true;
+            else if (row.Fields.Length == fields) throw row.Fault($"the names of the columns, {heading} ..., must come before the rows.");
     }
 
     /// <summary>Reads the rows of a list file. Each has any number of fields, separated by blanks. Empty lines are skipped.</summary>
@@ -55,10 +59,17 @@ internal sealed class DatasetFolder
                 yield return new(path, number, fields);
     }
 
-    /// <summary>Makes a list of these images, sorted by path. All their files must exist.</summary>
-    public ImageList List(IEnumerable<ImageSample> samples, bool hasCameras)
+    /// <summary>Makes a list of these images, sorted by path. There must be images, all their files must exist, and no image may have two
+    /// identities.</summary>
+    /// <param name="samples">The images.</param>
+    /// <param name="hasCameras">Whether their cameras are known.</param>
+    /// <param name="source">The list that errors name.</param>
+    public ImageList List(IEnumerable<ImageSample> samples, bool hasCameras, string source)
     {
         var sorted = samples.OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
+        if (sorted.Length == 0) throw new InvalidDataException($"There are no images in {source}.");
+        if (ImageList.FirstConflict(sorted) is var (one, other)) throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+            $"{MessageText.Excerpt(one.Path)} has the identities {one.Identity} and {other.Identity} in {source}: an image shows one."));
         var missing = sorted.Where(sample => !File.Exists(sample.Path)).Select(sample => sample.Path).ToArray();
         return missing.Length == 0 ? new(sorted, hasCameras) : throw new FileNotFoundException(
             $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists in {Root} do not exist: " +

@@ -17,11 +17,10 @@ internal static class Msmt17Reader
         // distractor.
         IEnumerable<ImageSample> Rows(string list, string part, int first) => root.Rows(list, 2).Select(row =>
             new ImageSample(root.Under(part, row[0]), row.Whole(1) + first, Camera(row)));
-        var train = testOnly ? [] : Rows(lists[0], trainFolder, 1);
-        if (withValidation && !testOnly) train = train.Concat(Rows(lists[1], trainFolder, 1));
-        return new(second ? "MSMT17 V2" : "MSMT17 V1", root.List(train, true),
-            root.List(Rows(lists[^2], testFolder, 1 + TrainIdentities), true),
-            root.List(Rows(lists[^1], testFolder, 1 + TrainIdentities), true),
+        ImageList Test(string list) => root.List(Rows(list, testFolder, 1 + TrainIdentities), true, root.Under(list));
+        ImageList Train() => root.List(lists[..(withValidation ? 2 : 1)].SelectMany(list => Rows(list, trainFolder, 1)), true,
+            root.Under(lists[0]) + (withValidation ? $" and {lists[1]}" : ""));
+        return new(second ? "MSMT17 V2" : "MSMT17 V1", testOnly ? new ImageList([]) : Train(), Test(lists[^2]), Test(lists[^1]),
             RetrievalProtocol.Market1501 with { Name = "MSMT17" }, facts);
     }
 

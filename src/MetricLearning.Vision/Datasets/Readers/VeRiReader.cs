@@ -21,11 +21,11 @@ internal static class VeRiReader
             {
                 var (identity, camera) = ImageList.IdentityAndCamera(row[0])
                     ?? throw row.Fault($"{MessageText.Excerpt(row[0])} is not named like 0001_c001_00016450_0.jpg.");
-                if (known is not null && known.TryGetValue(row[0], out var label) && label != (identity, camera))
-                    throw new InvalidDataException($"{root.Under(labels!)}: {MessageText.Excerpt(row[0])} is vehicle {label.Identity} at " +
-                        $"camera {label.Camera}, but its name says {identity} at {camera}.");
+                if (known is not null && known.TryGetValue(row[0], out var label) && (label.Identity, label.Camera) != (identity, camera))
+                    throw Fault(label.Item, root.Under(labels!), string.Create(CultureInfo.InvariantCulture, $"{MessageText.Excerpt(row[0])} "
+                        + $"is vehicle {label.Identity} at camera {label.Camera}, but its name says {identity} at {camera}."));
                 return new ImageSample(root.Under(images, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
-            }), true);
+            }), true, root.Under(list));
         }
         return new(facts.Name, testOnly ? new ImageList([]) : Part("name_train.txt", "image_train", "train_label.xml"),
             Part("name_query.txt", "image_query"), Part("name_test.txt", "image_test", "test_label.xml"), RetrievalProtocol.VeRi, facts);
@@ -43,16 +43,16 @@ internal static class VeRiReader
     }
 
     /// <summary>Vehicle and camera of each image, from a file of elements <c>Item</c>.</summary>
-    private static Dictionary<string, (long Identity, long Camera)> Labels(string file)
+    private static Dictionary<string, (long Identity, long Camera, XElement Item)> Labels(string file)
     {
-        var labels = new Dictionary<string, (long, long)>(StringComparer.Ordinal);
+        var labels = new Dictionary<string, (long, long, XElement)>(StringComparer.Ordinal);
         foreach (var item in Parse(file).Descendants("Item"))
         {
             var name = Field(item, file, "imageName");
-            if (!labels.TryAdd(name, (Number(item, file, "vehicleID", ""), Number(item, file, "cameraID", "c"))))
+            if (!labels.TryAdd(name, (Number(item, file, "vehicleID", ""), Number(item, file, "cameraID", "c"), item)))
                 throw Fault(item, file, $"imageName {MessageText.Excerpt(name)} appears twice.");
         }
-        return labels;
+        return labels.Count > 0 ? labels : throw new InvalidDataException($"{file} has no elements Item.");
     }
 
     private static XDocument Parse(string file)

@@ -13,7 +13,7 @@ internal static class VehicleIdReader
         const string training = "train_test_split/train_list.txt";
         var root = new DatasetFolder(facts, folder, testOnly ? ["image", list] : ["image", training, list]);
         ImageList Part(string file) => root.List(root.Rows(file, 2).Select(row =>
-            new ImageSample(root.Under("image", row[0] + ".jpg"), row.Whole(1), 0)), false);
+            new ImageSample(root.Under("image", row[0] + ".jpg"), row.Whole(1), 0)), false, root.Under(file));
         var random = new SeededRandom(seed);
         var test = Part(list);
         // The draw goes in the order of the vehicles, so it depends only on the list and the seed. It is one of positions, because the list

@@ -173,7 +173,7 @@ public sealed class ImageListTests : IDisposable
     [InlineData("", " is empty: it must list images.")]
     [InlineData("file,pid\n", " has no images.")]
     [InlineData("file,pid,file\na.jpg,1,b.jpg\n", " has the column file twice.")]
-    [InlineData("file,pid\na.jpg,1\nb.jpg,2\na.jpg,3\n", "a.jpg with the identities 1 and 3: an image shows one.")]
+    [InlineData("file,pid\na.jpg,1\nb.jpg,2\na.jpg,3\n", "a.jpg with the identities 1 and 3 (lines 2 and 4): an image shows one.")]
     [InlineData("file,pid\na.jpg,seven\n", ": pid of a.jpg must be a whole number, got \"seven\".")]
     [InlineData("file,pid\na.jpg\n", "2 fields expected, got 1.")]
     [InlineData("file,pid\n\"a.jpg,1\n", ", line 2 does not parse: \"a.jpg,1")]
@@ -246,6 +246,10 @@ public sealed class ImageListTests : IDisposable
         Assert.Equal(3, ImageList.FromJsonLines(file, "p").Count);
         File.AppendAllText(file, "\n{\"file\": \"d.jpg\"}");
         Expect.Error<InvalidDataException>($"{file}, line 5 has no pid, as the first line has.", () => ImageList.FromJsonLines(file, "p"));
+        File.WriteAllLines(file, ["""{"file": "a.jpg", "pid": 1}""", """{"file": "b.jpg", "pid": 1, "note": "read"}"""]);
+        Assert.Equal(2, ImageList.FromJsonLines(file, "p").Count);
+        File.AppendAllLines(file, ["""{"file": "c.jpg", "pid": 1, "cam": 2}"""]);
+        Expect.Error<InvalidDataException>($"{file}, line 3 has cam, but the first line has none.", () => ImageList.FromJsonLines(file, "p"));
         var name = new string('n', 100_000);
         File.WriteAllText(file, $$"""
             {"file": "a.jpg", "pid": 1, "{{name}}": 1}

@@ -70,6 +70,8 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Same(PublishedDataset.Cuhk03Detected, ReIdDataset.Cuhk03NP(folder.Under("detected/x")[..^2]).Published);
         var labeled = ReIdDataset.Cuhk03NP(folder.Under("labeled/x")[..^2]);
         Assert.Equal("CUHK03-NP (labeled)", labeled.Name);
+        Directory.Move(folder.Under("detected/x")[..^2], folder.Under("labels/detected"));
+        Assert.Same(PublishedDataset.Cuhk03Detected, ReIdDataset.Cuhk03NP(folder.Under("labels/detected")).Published);
         Assert.Equal([(3, 2), (4, 2)], labeled.Gallery.Select(s => (s.Identity, s.Camera)));
     }
 
@@ -92,6 +94,11 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal(GalleryShots.SingleExpected, data.Protocol.Shots);
         Expect.Error<InvalidDataException>("split 1 has no list train.", () => ReIdDataset.Cuhk03Classic(json, pictures, 1));
         Expect.Error<InvalidDataException>("has splits 0 to 1, not 2.", () => ReIdDataset.Cuhk03Classic(json, pictures, 2));
+        File.Move(folder.Under("images_detected/1_001_1_01.png"), folder.Under("images_detected/1_001_1_01.PNG"));
+        File.WriteAllText(json, $"[{Split.Replace("1_001_1_01.png", "1_001_1_01.PNG", StringComparison.Ordinal)}]");
+        Assert.Equal(data.Train.Identities, ReIdDataset.Cuhk03Classic(json, pictures).Train.Identities);
+        File.WriteAllText(json, "[]");
+        Expect.Error<InvalidDataException>($"{json} has no splits.", () => ReIdDataset.Cuhk03Classic(json, pictures));
         File.WriteAllText(json, """[{"train": [["a.png", 0]], "query": [], "gallery": []}]""");
         Expect.Error<InvalidDataException>("a row must be [path, label, camera], got [\"a.png\", 0].",
             () => ReIdDataset.Cuhk03Classic(json, pictures));
@@ -128,8 +135,10 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal([(2, 2, 1), (2, 4, 2), (2, 4, 2)], data.Gallery.Select(s => (s.Identity, s.Camera, s.Track)));
         Assert.Same(RetrievalProtocol.VeRi, data.Protocol);
         Lines("train_label.xml", """<Items><Item imageName="0001_c001_00016450_0.jpg" vehicleID="0007" cameraID="c001" /></Items>""");
-        Expect.Error<InvalidDataException>("0001_c001_00016450_0.jpg is vehicle 7 at camera 1, but its name says 1 at 1.",
-            () => ReIdDataset.VeRi776(folder.Path));
+        Expect.Error<InvalidDataException>($"{folder.Under("train_label.xml")}, line 1: 0001_c001_00016450_0.jpg is vehicle 7 at camera 1, "
+            + "but its name says 1 at 1.", () => ReIdDataset.VeRi776(folder.Path));
+        Lines("train_label.xml", "<Items></Items>");
+        Expect.Error<InvalidDataException>("train_label.xml has no elements Item.", () => ReIdDataset.VeRi776(folder.Path));
         Lines("train_label.xml", "<Items><Item />");
         Expect.Error<InvalidDataException>("train_label.xml is not valid XML: ", () => ReIdDataset.VeRi776(folder.Path));
         var labels = folder.Under("train_label.xml");
@@ -285,6 +294,64 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal([1], data.Query.Identities);
         Assert.Equal("Angelic/character01", data.Query.IdentityNames![1]);
         Assert.Empty(data.Warnings);
+    }
+
+    /// <summary>A list without images is read as an error, not as an empty part.</summary>
+    [Fact]
+    public void APartWithoutImages_IsRefused_AndSoIsAnImageWithTwoIdentities()
+    {
+        Put("image", "1.jpg", "2.jpg", "3.jpg");
+        Lists([], ["2 8", "3 8"]);
+        Refused($"There are no images in {folder.Under("train_test_split/train_list.txt")}.", () => ReIdDataset.VehicleId(folder.Path));
+        Assert.Empty(ReIdDataset.VehicleId(folder.Path, testOnly: true).Train);
+        Lists(["1 7"], []);
+        Refused($"There are no images in {folder.Under("train_test_split/test_list_800.txt")}.", () => ReIdDataset.VehicleId(folder.Path));
+        Lists(["1 7", "1 9"], ["2 8", "3 8"]);
+        Refused($"{folder.Under("image/1.jpg")} has the identities 7 and 9 in {folder.Under("train_test_split/train_list.txt")}: "
+            + "an image shows one.", () => ReIdDataset.VehicleId(folder.Path));
+
+        Put("images", "101.B/b.jpg", "101.B/c.jpg");
+        Lines("images.txt", "2 101.B/b.jpg", "3 101.B/c.jpg");
+        Lines("image_class_labels.txt", "2 101", "3 101");
+        Refused($"There are no images in the classes for training of {folder.Under("images.txt")}.", () => ReIdDataset.Cub200(folder.Path));
+        Assert.Equal(2, ReIdDataset.Cub200(folder.Path, testOnly: true).Query.Count);
+
+        Put("img", "a.jpg", "b.jpg");
+        Lines("list_eval_partition.txt", "2", "image_name item_id evaluation_status", "img/a.jpg id_1 train", "img/b.jpg id_2 gallery");
+        Refused($"There are no images in the part query of {folder.Under("list_eval_partition.txt")}.",
+            () => ReIdDataset.InShop(folder.Path));
+
+        Put("bounding_box_train", "-1_c1s1_000001_00.jpg");
+        Put("query", "0001_c1s1_000001_00.jpg");
+        Put("bounding_box_test", "0001_c2s1_000001_00.jpg");
+        Refused($"All images in {Path.Combine(folder.Path, "bounding_box_train")} are junk (identity -1)",
+            () => ReIdDataset.Market1501(folder.Path));
+
+        void Lists(string[] train, string[] test)
+        {
+            Lines("train_test_split/train_list.txt", train);
+            Lines("train_test_split/test_list_800.txt", test);
+        }
+
+        static void Refused(string message, Func<ReIdDataset> read) => Expect.Error<InvalidDataException>(message, () => read());
+    }
+
+    /// <summary>A list that has lost its heading must not lose its first images too.</summary>
+    [Fact]
+    public void AListWithoutItsHeading_IsRefused()
+    {
+        Lines("Ebay_train.txt", "1 1 1 a/1.JPG");
+        Lines("Ebay_test.txt", "", "image_id class_id super_class_id path", "2 2 1 b/2.JPG");
+        Lines("list_eval_partition.txt", "1", "img/a.jpg id_1 train");
+        Put("a", "1.JPG");
+        Put("b", "2.JPG");
+        Expect.Error<InvalidDataException>(
+            $"{folder.Under("Ebay_train.txt")}, line 1: the names of the columns, image_id ..., must come before the rows.",
+            () => ReIdDataset.StanfordOnlineProducts(folder.Path));
+        Assert.Single(ReIdDataset.StanfordOnlineProducts(folder.Path, testOnly: true).Query);
+        Expect.Error<InvalidDataException>(
+            $"{folder.Under("list_eval_partition.txt")}, line 2: the names of the columns, image_name ..., must come before the rows.",
+            () => ReIdDataset.InShop(folder.Path));
     }
 
     /// <summary>Query and gallery are the same without the files that only training needs.</summary>
