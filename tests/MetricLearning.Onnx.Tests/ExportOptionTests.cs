@@ -70,6 +70,35 @@ public class ExportOptionTests
         Assert.Equal(ScalarType.Float32, tensors["backbone.encoder.1.0.bias"].dtype);
     }
 
+    /// <summary>Half precision would have 0 for the smallest of these weights, and only one or two digits of the others.</summary>
+    [Fact]
+    public void WeightsThatAreTooSmallForHalfPrecision_StayAsTheyAre()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Networks.Lived(new EmbeddingModel(new ConvNet4(imageChannels: 3)));
+        using (no_grad()) model.state_dict()["backbone.encoder.0.0.weight"].mul_(S(1e-7));
+        using var half = new ExportedNetwork(model, new() { HalfWeights = true });
+        using var tensors = OnnxFile.Read(half.Path);
+        Assert.Equal(ScalarType.Float32, tensors["backbone.encoder.0.0.weight"].dtype);
+        Assert.Equal(ScalarType.Float16, tensors["backbone.encoder.1.0.weight"].dtype);
+    }
+
+    /// <summary>The deviations are no weights: half precision has 0 for them, and the network would give NaN.</summary>
+    [Fact]
+    public void HalfWeights_LeaveMeanAndDeviationExact()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Networks.Lived(new EmbeddingModel(new ConvNet4(imageChannels: 3)));
+        using var network = new ExportedNetwork(model, new()
+        {
+            Preprocess = true,
+            HalfWeights = true,
+            Space = new() { Mean = mean, Deviation = [1e-8f, 1e-8f, 1e-8f] },
+        });
+        var pixels = randint(0, 256, [2, 28, 28, 3], ScalarType.Byte);
+        Assert.True(network.Run(pixels)["embedding"].isfinite().all().item<bool>());
+    }
+
     [Fact]
     public void Preprocessing_TakesPixels()
     {

@@ -19,7 +19,8 @@ public sealed record OnnxOptions
     public bool FoldBatchNorms { get; init; }
 
     /// <summary>Whether weights with two or more axes are stored in float16, which halves the file. The network still computes in float32.
-    /// A tensor with values outside the range of float16 stays in float32. Default: false.</summary>
+    /// A tensor with values outside the range of float16 stays in float32, and so does one whose values are all so small that float16 has
+    /// only some of their digits. Default: false.</summary>
     public bool HalfWeights { get; init; }
 
     /// <summary>The outputs, by the names that <see cref="IGraphModel.Describe"/> gives (<c>embedding</c>, <c>features</c>,

@@ -5,6 +5,9 @@ namespace MetricLearning.Onnx;
 /// <summary>Rewrites a graph without changing its results.</summary>
 internal static class GraphPasses
 {
+    /// <summary>The smallest number that half precision has with all its digits.</summary>
+    private const float SmallestHalf = 6.103515625e-5f;
+
     /// <summary>Keeps only the nodes that the outputs need.</summary>
     public static List<OnnxNode> Needed(IReadOnlyList<OnnxNode> nodes, IEnumerable<string> outputs)
     {
@@ -68,18 +71,19 @@ internal static class GraphPasses
         static Tensor Single(Tensor value) => value.to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Converts weights with two or more axes to half precision, if all their values fit. Nodes convert them back, so the network
-    /// computes in float32.</summary>
+    /// <summary>Converts weights with two or more axes to half precision, if their range fits. Nodes convert them back, so the network
+    /// computes in float32. Constants, such as the means of the colors, stay as they are: they are few, and exact.</summary>
     public static List<OnnxNode> Halved(IReadOnlyList<OnnxNode> nodes, Dictionary<string, Tensor> weights)
     {
         var converted = new List<OnnxNode>();
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var name in nodes.SelectMany(node => node.Inputs).Distinct())
         {
+            if (name.StartsWith(OnnxGraph.ConstantStart, StringComparison.Ordinal)) continue;
             if (!weights.TryGetValue(name, out var tensor) || tensor.dtype != ScalarType.Float32 || tensor.dim() < 2) continue;
             using var scope = NewDisposeScope();
             var half = tensor.to(ScalarType.Float16);
-            if (!half.isfinite().all().item<bool>()) continue;
+            if (!half.isfinite().all().item<bool>() || tensor.abs().max().item<float>() is > 0 and < SmallestHalf) continue;
             weights[name] = half.MoveToOuterDisposeScope();
             names.Add(name, $"{name}/float");
             converted.Add(new("Cast", [name], [names[name]],
