@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -82,7 +83,8 @@ public sealed class Mgn : PartModel, IGraphModel
         Tensor map1 = b1.call(trunk), map2 = b2.call(trunk), map3 = b3.call(trunk);
         Tensor[] halves = map2.chunk(2, 2), thirds = map3.chunk(3, 2);
         if (thirds.Length < 3)
-            throw new ArgumentException($"images must be high enough for three stripes, got {Guard.Shape(images)}.", nameof(images));
+            throw new ArgumentException(
+                $"images must be high enough for three stripes, got {Guard.Shape(images)}: {Rows(map3.size(2))}.", nameof(images));
 
         var whole1 = b1_head.call(map1);
         var (whole2, half1, half2) = (b2_head.call(map2), b21_head.call(halves[0]), b22_head.call(halves[1]));
@@ -104,7 +106,8 @@ public sealed class Mgn : PartModel, IGraphModel
         var trunk = graph.Run(backbone, images);
         GraphValue map1 = graph.Run(b1, trunk), map2 = graph.Run(b2, trunk), map3 = graph.Run(b3, trunk);
         List<GraphValue> halves = Chunks(map2, 2), thirds = Chunks(map3, 3);
-        if (thirds.Count < 3) throw graph.Unsupported("its images must be high enough for three stripes");
+        if (thirds.Count < 3)
+            throw graph.Unsupported($"its images must be high enough for three stripes: {Rows(graph.Size(map3, 2))}");
 
         var whole1 = graph.Run(b1_head, map1);
         var (whole2, half1, half2) = (graph.Run(b2_head, map2), graph.Run(b21_head, halves[0]), graph.Run(b22_head, halves[1]));
@@ -133,6 +136,10 @@ public sealed class Mgn : PartModel, IGraphModel
             return chunks;
         }
     }
+
+    /// <summary>Says which heights of the map have three stripes. With 4 rows, <c>chunk</c> makes two stripes of 2 rows.</summary>
+    private static string Rows(long rows) =>
+        string.Create(CultureInfo.InvariantCulture, $"the map has a height of {rows}, but it must be 3, or 5 or more");
 
     /// <summary>Pooling, a 1×1 convolution without bias, and a batch norm with a frozen bias. The class weights are separate.</summary>
     private sealed class Head : nn.Module<Tensor, Tensor>, IGraphLayer

@@ -130,6 +130,8 @@ public class PartModelTests
         mgn.eval();
         Assert.StartsWith("images must be high enough for three stripes",
             Assert.Throws<ArgumentException>(() => mgn.call(rand(2, 3, 32, 32))).Message);
+        Assert.Contains("the map has a height of 4, but it must be 3, or 5 or more",
+            Assert.Throws<ArgumentException>(() => mgn.call(rand(2, 3, 64, 32))).Message, StringComparison.Ordinal);
         Assert.StartsWith("images must be [N, 3, H, W]", Assert.Throws<ArgumentException>(() => mgn.call(rand(2, 1, 96, 32))).Message);
     }
 
