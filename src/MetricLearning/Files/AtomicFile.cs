@@ -29,6 +29,7 @@ internal static class AtomicFile
             write(device);
             return;
         }
+        if (Directory.Exists(path)) throw new IOException($"{path} is a folder, so no file can be written there.");
         var target = FileBehind(path);
         var temporary = $"{target}.{Guid.NewGuid():N}{Ending}";
         using var stream = Create(temporary, path);

@@ -44,6 +44,16 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal([.. others.Append(Target).Order()], Directory.GetFiles(folder).Order());
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("/")]
+    public void AFolder_IsRefused(string end)
+    {
+        Assert.Equal($"{folder}{end} is a folder, so no file can be written there.",
+            Assert.Throws<IOException>(() => Write(folder + end, "new")).Message);
+        Assert.Empty(Directory.GetFiles(folder));
+    }
+
     [Fact]
     public void AFileThatIsBeingWritten_Stays()
     {
