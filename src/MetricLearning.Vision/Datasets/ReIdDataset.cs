@@ -113,7 +113,8 @@ public sealed class ReIdDataset
     /// <exception cref="ArgumentException">A path is null or empty, or <paramref name="split"/> is negative.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no folder <paramref name="images"/>.</exception>
     /// <exception cref="FileNotFoundException">The JSON file or an image is missing.</exception>
-    /// <exception cref="InvalidDataException">The file does not parse, or has no such split.</exception>
+    /// <exception cref="InvalidDataException">The file does not parse or has no such split, or a part of the split has no
+    /// images.</exception>
     public static ReIdDataset Cuhk03Classic(string splits, string images, int split = 0, bool testOnly = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(splits);
@@ -133,7 +134,8 @@ public sealed class ReIdDataset
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">A file or folder is missing.</exception>
     /// <exception cref="FileNotFoundException">Images that the lists name are missing.</exception>
-    /// <exception cref="InvalidDataException">A list does not parse; the message has the file, the line and the field.</exception>
+    /// <exception cref="InvalidDataException">A list does not parse; the message has the file, the line and the field. Or a part has no
+    /// images, or an image has two identities.</exception>
     public static ReIdDataset Msmt17(string folder, bool withValidation = true, bool testOnly = false) =>
         From(folder, Msmt17Reader.Read(folder, withValidation, testOnly));
 
