@@ -19,7 +19,8 @@ internal static partial class Cuhk03ClassicReader
         var all = document.RootElement;
         if (all.ValueKind != JsonValueKind.Array || split >= all.GetArrayLength())
             throw new InvalidDataException(all.ValueKind != JsonValueKind.Array ? $"{splits} is not a JSON list of splits."
-                : all.GetArrayLength() == 0 ? $"{splits} has no splits." : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
+                : all.GetArrayLength() == 0 ? $"{splits} has no splits."
+                : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
         ImageList Part(string name)
         {
             if (Member(all[split], name) is not { ValueKind: JsonValueKind.Array } rows)

@@ -249,7 +249,8 @@ public sealed class ImageListTests : IDisposable
         File.WriteAllLines(file, ["""{"file": "a.jpg", "pid": 1}""", """{"file": "b.jpg", "pid": 1, "note": "read"}"""]);
         Assert.Equal(2, ImageList.FromJsonLines(file, "p").Count);
         File.AppendAllLines(file, ["""{"file": "c.jpg", "pid": 1, "cam": 2}"""]);
-        Expect.Error<InvalidDataException>($"{file}, line 3 has cam, but the first line has none.", () => ImageList.FromJsonLines(file, "p"));
+        Expect.Error<InvalidDataException>($"{file}, line 3 has cam, but the first line has none.",
+            () => ImageList.FromJsonLines(file, "p"));
         var name = new string('n', 100_000);
         File.WriteAllText(file, $$"""
             {"file": "a.jpg", "pid": 1, "{{name}}": 1}
