@@ -71,8 +71,9 @@ internal sealed class ImageTable
                 Whole(row, file, pid, ImageSample.LeastIdentity), Whole(row, file, cam, 0), Whole(row, file, track, 0)))
             .OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
         if (ImageList.FirstConflict(samples) is var (one, other))
-            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{path} has {MessageText.Excerpt(one.Path)} with the "
-                + $"identities {one.Identity} and {other.Identity} (lines {LineOf(one)} and {LineOf(other)}): an image shows one."));
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"{path} has {MessageText.Excerpt(one.Path)} with the identities {one.Identity} and {other.Identity} "
+                + $"(lines {LineOf(one)} and {LineOf(other)}): an image shows one."));
         return new(samples, hasCameras: cam >= 0, countsFromZero);
 
         int LineOf(ImageSample sample) => rows.First(row => Path.Combine(imageFolder, row.Fields[file]) == sample.Path

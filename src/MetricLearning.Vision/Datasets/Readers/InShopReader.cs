@@ -10,7 +10,8 @@ internal static class InShopReader
         var root = new DatasetFolder(facts, folder!, list);
         var above = root.First("img", "Img/img") == "img" ? "" : "Img";
         // The first line is the number of rows, the second the names of the columns: image_name item_id evaluation_status.
-        var parts = root.Rows(list, 3, heading: "image_name").ToLookup(Part, row => new ImageSample(root.Under(above, row[0]), Item(row), 0));
+        var parts = root.Rows(list, 3, heading: "image_name").ToLookup(Part, row =>
+            new ImageSample(root.Under(above, row[0]), Item(row), 0));
         ImageList Of(string part) => root.List(parts[part], false, $"the part {part} of {root.Under(list)}");
         return new(facts.Name, testOnly ? new ImageList([], hasCameras: false) : Of("train"), Of("query"), Of("gallery"),
             RetrievalProtocol.NoFilter with { Name = "In-Shop" }, facts);

@@ -22,8 +22,9 @@ internal static class VeRiReader
                 var (identity, camera) = ImageList.IdentityAndCamera(row[0])
                     ?? throw row.Fault($"{MessageText.Excerpt(row[0])} is not named like 0001_c001_00016450_0.jpg.");
                 if (known is not null && known.TryGetValue(row[0], out var label) && (label.Identity, label.Camera) != (identity, camera))
-                    throw Fault(label.Item, root.Under(labels!), string.Create(CultureInfo.InvariantCulture, $"{MessageText.Excerpt(row[0])} "
-                        + $"is vehicle {label.Identity} at camera {label.Camera}, but its name says {identity} at {camera}."));
+                    throw Fault(label.Item, root.Under(labels!), string.Create(CultureInfo.InvariantCulture,
+                        $"{MessageText.Excerpt(row[0])} is vehicle {label.Identity} at camera {label.Camera}, "
+                        + $"but its name says {identity} at {camera}."));
                 return new ImageSample(root.Under(images, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
             }), true, root.Under(list));
         }
