@@ -16,6 +16,14 @@ internal static class Examples
         return path;
     });
 
+    /// <summary>The folder of the files that calls write. What an earlier run wrote is deleted.</summary>
+    private static readonly Lazy<string> written = new(() =>
+    {
+        var folder = Path.Combine(AppContext.BaseDirectory, "written");
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        return Directory.CreateDirectory(folder).FullName;
+    });
+
     /// <summary>A zip archive without members: it has only the end record.</summary>
     private static readonly byte[] emptyZip = [.. "PK\x05\x06"u8, .. new byte[18]];
 
@@ -70,6 +78,8 @@ internal static class Examples
     /// color, and 4 rows.</summary>
     private static readonly Dictionary<string, Func<object?>> byName = new(StringComparer.Ordinal)
     {
+        ["path"] = NewPath,
+        ["folder"] = NewPath,
         ["dimension"] = () => 8L,
         ["inputDimension"] = () => 8L,
         ["imageChannels"] = () => 3L,
@@ -270,6 +280,9 @@ internal static class Examples
             ? Activator.CreateInstance(type) : null;
         return type.IsEnum ? Enum.ToObject(type, parameter.DefaultValue) : parameter.DefaultValue;
     }
+
+    /// <summary>A path at which there is nothing, so that no call reads what another one wrote.</summary>
+    private static string NewPath() => Path.Combine(written.Value, Guid.NewGuid().ToString("N"));
 
     private static Tensor Square() => rand(4, 4);
 
