@@ -15,6 +15,8 @@ internal static class EntryTable
         [typeof(EmbeddingDistillationLoss)] = "needs a larger network as its teacher",
         [typeof(RelationDistillationLoss)] = "needs a larger network as its teacher",
         [typeof(RankingDistillationLoss)] = "needs a larger network as its teacher",
+        [typeof(ClipLoss)] = "compares the outputs of two networks, such as one for images and one for texts",
+        [typeof(SigLipLoss)] = "compares the outputs of two networks, such as one for images and one for texts",
     };
 
     /// <summary>Miners that have no row, and why.</summary>

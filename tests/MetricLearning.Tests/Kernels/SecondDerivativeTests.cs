@@ -35,6 +35,7 @@ public class SecondDerivativeTests
         (nameof(UnitRows), "unit rows", UnitRows.Of),
         (nameof(SelectedDistances), "distances", x => SelectedDistances.Of(x, x, RowMath.Rows(x), RowMath.Rows(x).flip(0), euclidean)),
         (nameof(FusedTripletCosts), "soft costs", x => FusedTripletCosts.Of(x, x, Shifted(x.size(0)), euclidean, new(1, 1, 1, Soft: true))),
+        (nameof(UpperLimit), "cubes", x => UpperLimit.Of(x.pow(3), 1.5)),
         (nameof(PairBlocks), "triplet soft", Loss(() => new TripletLoss { SoftMargin = true, Miner = Miner.All })),
         (nameof(PairBlocks), "quadruplet", Loss(() => new QuadrupletLoss(20, 20) { Miner = Miner.All })),
         (nameof(PairBlocks), "angular", Loss(() => new AngularLoss())),

@@ -20,6 +20,8 @@ internal static class ModuleTable
         ["label smoothing by category"] = ("logits", "logits",
             () => new LabelSmoothingCrossEntropyLoss { Categories = [0, 0, 1, 1, 2, 2] }),
         ["barlow twins"] = (TwoViews, "first", () => new BarlowTwinsLoss()),
+        ["clip"] = (TwoViews, "first", () => new ClipLoss()),
+        ["clip with a fixed scale"] = (TwoViews, "first", () => new ClipLoss(temperature: 0.05) { LearnsScale = false }),
         ["embedding distillation"] = (TwoViews, "first", () => new EmbeddingDistillationLoss()),
         ["embedding distillation squared"] = (TwoViews, "first", () => new EmbeddingDistillationLoss(DistillationForm.SquaredError)),
         ["relation distillation"] = (TwoViews, "first", () => new RelationDistillationLoss()),
@@ -29,6 +31,7 @@ internal static class ModuleTable
         ["self-supervised"] = (TwoViews, "first", () => new SelfSupervisedLoss(new NTXentLoss(temperature: 0.3))),
         ["self-supervised one way"] = (TwoViews, "first", () => new SelfSupervisedLoss(
             new NTXentLoss(temperature: 0.3)) { Symmetric = false }),
+        ["siglip"] = (TwoViews, "first", () => new SigLipLoss()),
         ["simsiam"] = (TwoViews, "first", () => new SimSiamLoss()),
         ["vicreg"] = (TwoViews, "first", () => new VicRegLoss()),
         ["memory"] = (Rows, "embeddings", () => new CrossBatchMemory(new TripletLoss(margin: 2), LossTable.Dimension, capacity: 32)),
