@@ -35,6 +35,7 @@ internal static unsafe class ByteProduct
     /// <param name="query">The integers.</param>
     /// <param name="strip">The strip.</param>
     /// <param name="place">The place of the query in the strip.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Write(ReadOnlySpan<sbyte> query, int* strip, int place)
     {
         var sum = 0;

@@ -5,19 +5,22 @@ namespace MetricLearning.Search;
 
 /// <summary>The rows of one part of an index that may be among the k nearest of one query. The exact score of each lies between two
 /// numbers.</summary>
-/// <remarks>The arrays come from the pool of the process, because a search needs some for each query and each part of the rows. They go
-/// back when the candidates have been used: after <see cref="Nearest"/>, and when they have been added to others. If a search fails, the
-/// garbage collector frees them.</remarks>
+/// <remarks>The arrays of a search of few queries come from the pool of the process, so that such searches leave little for the garbage
+/// collector. They go back when the candidates have been used: after <see cref="Nearest"/>, and when they have been added to others. If a
+/// search fails, the garbage collector frees them. Batches do not use the pool: it holds too few arrays for them, and threads that rent
+/// many of them wait for each other.</remarks>
 internal sealed class Candidates
 {
     private readonly int k, capacity;
+    private readonly bool pooled;
     private int length;
     private int[] rows = [];
     private double[] lows = [], highs = [];
 
     /// <param name="k">The number of rows that are wanted.</param>
     /// <param name="most">The greatest number of rows that can be added.</param>
-    public Candidates(int k, int most) => (this.k, capacity) = (k, Capacity(k, most));
+    /// <param name="pooled">Whether the arrays come from the pool.</param>
+    public Candidates(int k, int most, bool pooled) => (this.k, capacity, this.pooled) = (k, Capacity(k, most), pooled);
 
     /// <summary>The greatest number of candidates that are held at once.</summary>
     public static int Capacity(int k, int most) => (int)Math.Min(most, 4L * k + 64);
@@ -147,14 +150,15 @@ internal sealed class Candidates
 
     private T[] Grown<T>(T[] values, int most)
     {
-        var grown = ArrayPool<T>.Shared.Rent(most);
+        var grown = pooled ? ArrayPool<T>.Shared.Rent(most) : GC.AllocateUninitializedArray<T>(most);
         values.AsSpan(0, Count).CopyTo(grown);
-        ArrayPool<T>.Shared.Return(values);
+        if (pooled) ArrayPool<T>.Shared.Return(values);
         return grown;
     }
 
     private void GiveBack()
     {
+        if (!pooled) return;
         ArrayPool<int>.Shared.Return(rows);
         ArrayPool<double>.Shared.Return(lows);
         ArrayPool<double>.Shared.Return(highs);

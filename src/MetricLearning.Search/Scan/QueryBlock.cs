@@ -39,11 +39,13 @@ internal sealed unsafe class QueryBlock : IDisposable
     /// <param name="first">The first query of the block.</param>
     /// <param name="count">The number of queries of the block.</param>
     /// <param name="k">The number of rows that each query wants.</param>
-    public QueryBlock(QuerySet queries, int padded, int first, int count, int k)
+    /// <param name="rows">The number of rows that the block is compared with.</param>
+    public QueryBlock(QuerySet queries, int padded, int first, int count, int k, int rows)
     {
         (this.queries, this.padded, First, Count) = (queries, padded, first, count);
         packs = Avx2.IsSupported && count > RowByRow;
-        var usesBytes = packs && ByteProduct.IsSupported;
+        // 8-bit integers of the queries are made only if many rows are compared by them.
+        var usesBytes = packs && ByteProduct.IsSupported && rows >= 2L * FirstRows * k;
         bytesFrom = usesBytes ? (long)FirstRows * k : long.MaxValue;
         var whole = (count + Sieve.Strip - 1) / Sieve.Strip;
         var numbers = (nuint)(count + 7) / 8 * 8 * sizeof(double);

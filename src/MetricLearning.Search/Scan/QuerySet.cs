@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace MetricLearning.Search;
 
 /// <summary>Holds queries as float32 rows and as 16-bit integers around a center, with the numbers of each query that the error bound of
@@ -82,6 +84,7 @@ internal sealed unsafe class QuerySet
     }
 
     /// <summary>Rounds the 16-bit integers j of a query to multiples of a factor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private QueryNumbers Coarser(int query, sbyte[] bytes)
     {
         var words = Codes(query);

@@ -29,6 +29,9 @@ internal sealed unsafe class Scan
     /// <summary>The number of queries whose candidates one thread ranks before it takes the next ones.</summary>
     private const int QueriesAtOnce = 8;
 
+    /// <summary>The greatest number of lists of candidates whose arrays come from the pool.</summary>
+    private const int MostPooled = 16;
+
     /// <summary>The greatest number of candidates of a block.</summary>
     private const long MostCandidates = 4 << 20;
 
@@ -93,8 +96,8 @@ internal sealed unsafe class Scan
         var (first, count) = (block * blockQueries, Math.Min(blockQueries, queries.Count - block * blockQueries));
         var (start, end) = ((int)((long)positions * part / parts), (int)((long)positions * (part + 1) / parts));
         var lists = new Candidates[count];
-        for (var i = 0; i < count; i++) found[(first + i) * parts + part] = lists[i] = new Candidates(k, end - start);
-        using var compared = new QueryBlock(queries, rows.Shape.Padded, first, count, k);
+        for (var i = 0; i < count; i++) found[(first + i) * parts + part] = lists[i] = new Candidates(k, end - start, pooled: found.Length <= MostPooled);
+        using var compared = new QueryBlock(queries, rows.Shape.Padded, first, count, k, end - start);
         var panel = new PanelRows();
         for (var position = start; position < end;)
         {
