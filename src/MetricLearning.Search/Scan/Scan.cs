@@ -96,7 +96,8 @@ internal sealed unsafe class Scan
         var (first, count) = (block * blockQueries, Math.Min(blockQueries, queries.Count - block * blockQueries));
         var (start, end) = ((int)((long)positions * part / parts), (int)((long)positions * (part + 1) / parts));
         var lists = new Candidates[count];
-        for (var i = 0; i < count; i++) found[(first + i) * parts + part] = lists[i] = new Candidates(k, end - start, pooled: found.Length <= MostPooled);
+        for (var i = 0; i < count; i++)
+            found[(first + i) * parts + part] = lists[i] = new Candidates(k, end - start, pooled: found.Length <= MostPooled);
         using var compared = new QueryBlock(queries, rows.Shape.Padded, first, count, k, end - start);
         var panel = new PanelRows();
         for (var position = start; position < end;)
