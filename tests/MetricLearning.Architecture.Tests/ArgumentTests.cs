@@ -13,9 +13,7 @@ public class ArgumentTests
 {
     private static readonly NullabilityInfoContext nullability = new();
 
-    public static TheoryData<string> Types => [.. PublicTypes.All.Where(type => !type.ContainsGenericParameters && !type.IsEnum
-        && !typeof(Delegate).IsAssignableFrom(type) && !Examples.NeedsFiles(type) && type != typeof(Scalars) && Members(type).Any())
-        .Select(type => type.FullName!)];
+    public static TheoryData<string> Types => [.. Examples.TypesWith(Members)];
 
     [Theory, MemberData(nameof(Types))]
     public void AnArgumentThatDoesNotFit_IsNamed(string name)

@@ -232,6 +232,14 @@ internal static class Examples
     public static bool NeedsFiles(Type type) =>
         type.Name is "OnnxEmbedder" or "MemoryVectorStore" or "SqliteVectorStore" or "PostgresVectorStore" or nameof(RandomPatch);
 
+    /// <summary>The names of the types that have members that a test tries. The operators of <see cref="Scalars"/> are those of
+    /// libtorch.</summary>
+    /// <param name="members">The members of a type that the test tries.</param>
+    public static IEnumerable<string> TypesWith(Func<Type, IEnumerable<MethodBase>> members) => PublicTypes.All
+        .Where(type => !type.ContainsGenericParameters && !type.IsEnum && !typeof(Delegate).IsAssignableFrom(type) && !NeedsFiles(type)
+            && type != typeof(Scalars) && members(type).Any())
+        .Select(type => type.FullName!);
+
     /// <summary>The public constructors and methods of a type that its library declares, and for whose parameters there are
     /// examples.</summary>
     public static IEnumerable<MethodBase> Callable(Type type) => type

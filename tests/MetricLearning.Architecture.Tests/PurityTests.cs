@@ -23,9 +23,7 @@ public class PurityTests
     /// <summary>Members of modules that are a step of training: batch norm, memories and running means change with each call.</summary>
     private static readonly HashSet<string> training = ["forward", "call", "Values"];
 
-    public static TheoryData<string> Types => [.. PublicTypes.All.Where(type => !type.ContainsGenericParameters && !type.IsEnum
-        && !typeof(Delegate).IsAssignableFrom(type) && !Examples.NeedsFiles(type) && type != typeof(Scalars) && Members(type).Any())
-        .Select(type => type.FullName!)];
+    public static TheoryData<string> Types => [.. Examples.TypesWith(Members)];
 
     [Theory, MemberData(nameof(Types))]
     public void ACall_ChangesOnlyWhatItsNameSays(string name)

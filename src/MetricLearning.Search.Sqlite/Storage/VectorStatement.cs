@@ -38,7 +38,7 @@ internal sealed class VectorStatement : IDisposable
         }
         finally
         {
-            // This reports the error of the step once more.
+            // The reset returns an error of the step once more. That error has been thrown already.
             raw.sqlite3_reset(statement);
         }
     }
