@@ -193,10 +193,8 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
         var reaches = distance.Reaches(options.ScoreThreshold);
         for (var i = 0; i < queries.Count; i++)
-        {
-            ServerBounds.Check(columns.Shapes[vector], queries[i].Span, name, $"query {i}");
-            Model.CheckLength(vector, queries[i].Span, name, $"query {i}");
-        }
+            if (ServerBounds.Fault(columns.Shapes[vector], queries[i].Span) is { } fault) throw fault.In(name, $"query {i}");
+        Model.CheckLengths(vector, queries, name);
         if (queries.Count == 0) return [];
         var search = new VectorSearch<TKey, TRecord>(columns, table, vector);
         var count = (int)Math.Min(int.MaxValue, (long)top + options.Skip);

@@ -100,9 +100,8 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
                 throw new ArgumentException($"{property.ModelName} must have no character U+0000, which PostgreSQL cannot store, "
                     + $"got one in the record {KeyText.Of(record.Key)}.", property.ModelName);
         for (var i = 0; i < Shapes.Length; i++)
-            if (record.Vectors[i] is { } vector)
-                ServerBounds.Check(Shapes[i], vector.Span, Model.Vectors[i].ModelName,
-                    $"the record {KeyText.Of(record.Key)}");
+            if (record.Vectors[i] is { } vector && ServerBounds.Fault(Shapes[i], vector.Span) is { } fault)
+                throw fault.In(Model.Vectors[i].ModelName, $"the record {KeyText.Of(record.Key)}");
     }
 
     /// <summary>Makes the parameters of a record's columns.</summary>

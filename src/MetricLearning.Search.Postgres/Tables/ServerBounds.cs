@@ -61,15 +61,17 @@ internal static class ServerBounds
         };
     }
 
-    /// <summary>Refuses a vector that <see cref="ExactIndex{TKey}"/> would refuse, or whose length the bounds do not cover.</summary>
-    public static void Check(RowShape shape, ReadOnlySpan<float> vector, string name, string which)
+    /// <summary>Finds why a vector is refused: an index would refuse it (<see cref="VectorFault.Of"/>), or the bounds do not cover its
+    /// length.</summary>
+    public static VectorFault? Fault(RowShape shape, ReadOnlySpan<float> vector)
     {
-        RowTable<int, object>.CheckVector(shape, vector, name, which);
+        if (VectorFault.Of(shape, vector) is { } fault) return fault;
         var (norm, least) = (ExactScore.Norm(vector), shape.Metric == SearchMetric.Cosine ? Shortest : 0);
-        if (norm < least || norm > Longest)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"{name} must have a length in [{least}, {Longest}], because PostgreSQL compares in float32, got {norm} in {which}."),
-                name);
+        if (norm >= least && norm <= Longest) return null;
+        var culture = CultureInfo.InvariantCulture;
+        return new VectorFault(
+            string.Create(culture, $"must have a length in [{least}, {Longest}], because PostgreSQL compares in float32"),
+            string.Create(culture, $"{norm} in"));
     }
 
     private static double Gamma(int width) => (width + 8) * Unit / (1 - (width + 8) * Unit);

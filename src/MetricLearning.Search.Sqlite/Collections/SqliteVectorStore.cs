@@ -27,6 +27,8 @@ namespace MetricLearning.Search;
 /// stores that wrote to it must be closed, so that it has all records. Writing throws.</para>
 /// <para>A disposed store and its collections throw an <see cref="ObjectDisposedException"/>; other stores of the same file stay
 /// open.</para>
+/// <para>First search: .NET compiles the methods of a search when they are first called. The first store of a process begins this on
+/// another thread, so that it is done while the file is opened.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 /// <example><code>
@@ -50,6 +52,7 @@ public sealed class SqliteVectorStore : ExactVectorStore
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         if (path is ":memory:") throw new ArgumentException(
             "path must name a file, got ':memory:'. MemoryVectorStore keeps its collections in memory.", nameof(path));
+        ScanCompilation.Begin();
         (Path, Database) = (path, new Database(path));
         Files = new PackedFiles(Database);
     }

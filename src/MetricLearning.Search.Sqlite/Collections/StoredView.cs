@@ -62,7 +62,7 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
     {
         var (shape, packed) = (model.Shapes[vector], collection.Packed[vector]);
         for (var i = 0; i < queries.Count; i++)
-            RowTable<TKey, TRecord>.CheckVector(shape, queries[i].Span, name, $"query {i}");
+            if (VectorFault.Of(shape, queries[i].Span) is { } fault) throw fault.In(name, $"query {i}");
         return database.Try("search", () =>
         {
             while (true)

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace MetricLearning.Search;
 
 /// <summary>A row to be written to a <see cref="RowTable{TKey, TData}"/>.</summary>
@@ -82,7 +80,8 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
     /// <exception cref="ArgumentException">A vector is not valid, a key occurs twice, or the table already has it.</exception>
     public void Write(IReadOnlyList<NewRow<TKey, TData>> rows, bool replaces, string name)
     {
-        for (var i = 0; i < rows.Count; i++) CheckVector(Shape, rows[i].Vector.Span, name, $"row {i} (key {KeyText.Of(rows[i].Key)})");
+        for (var i = 0; i < rows.Count; i++)
+            if (VectorFault.Of(Shape, rows[i].Vector.Span) is { } fault) throw fault.In(name, $"row {i} (key {KeyText.Of(rows[i].Key)})");
         var keys = new HashSet<TKey>(rows.Count);
         foreach (var row in rows)
             if (!keys.Add(row.Key))
@@ -139,7 +138,8 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
     public THit[][] Search<THit>(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, TData> conditions,
         Func<TKey, TData, double, THit> hit, string name, CancellationToken cancellationToken)
     {
-        for (var i = 0; i < queries.Count; i++) CheckVector(Shape, queries[i].Span, name, $"query {i}");
+        for (var i = 0; i < queries.Count; i++)
+            if (VectorFault.Of(Shape, queries[i].Span) is { } fault) throw fault.In(name, $"query {i}");
         cancellationToken.ThrowIfCancellationRequested();
         var (now, rows) = Resolve(conditions.Keys);
         var rules = new Rules(now, order, conditions, rows);
@@ -148,19 +148,6 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
             ref readonly var entry = ref now.Entry(item.Row);
             return hit(entry.Key, entry.Data, item.Score);
         }, threads, cancellationToken);
-    }
-
-    /// <summary>Refuses a vector that has another width, is not finite, or is all zeros for the cosine.</summary>
-    public static void CheckVector(RowShape shape, ReadOnlySpan<float> vector, string name, string which)
-    {
-        if (vector.Length != shape.Width)
-            throw new ArgumentException($"{name} must have {shape.Width} numbers per vector, got {vector.Length} in {which}.", name);
-        for (var i = 0; i < vector.Length; i++)
-            if (!float.IsFinite(vector[i]))
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"{name} must be finite, got {vector[i]} at index {i} of {which}."), name);
-        if (shape.Metric == SearchMetric.Cosine && !vector.ContainsAnyExcept(0f))
-            throw new ArgumentException($"{name} must not be all zeros for the cosine, got zeros in {which}.", name);
     }
 
     /// <summary>Gives the newest snapshot, and the rows of given keys in it, ascending. The rows are null if there are so many keys that it

@@ -129,7 +129,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         if (stored is { } theirs && theirs != Metric)
             throw new InvalidOperationException($"Metric is {Metric}, but the collection '{collections[0].Name}' compares by {theirs}: "
                 + "leave Metric out, or give the vector property another distance function.");
-        for (var i = 0; i < given.Length; i++) CheckVector(given[i].Vector, given[0].Vector.Length, nameof(queries), $"query {i}");
+        for (var i = 0; i < given.Length; i++)
+            if (FaultOf(given[i].Vector, given[0].Vector.Length) is { } fault) throw fault.In(nameof(queries), $"query {i}");
         var rule = options.Protocol is { } protocol ? new ProtocolRule(protocol, given) : null;
         var found = new ExactHit<TKey, TRecord>[given.Length][];
         int[] open = [.. Enumerable.Range(0, given.Length)];
@@ -299,19 +300,11 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
 
     private void CheckRow(TKey itsKey, ReadOnlyMemory<float> row, int width)
     {
-        try
-        {
-            CheckVector(row, width, nameof(row), $"the record {KeyText.Of(itsKey)}");
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"The store returned a record whose vector cannot be compared: {e.Message}", e);
-        }
+        if (FaultOf(row, width)?.In(nameof(row), $"the record {KeyText.Of(itsKey)}") is { } fault)
+            throw new InvalidDataException($"The store returned a record whose vector cannot be compared: {fault.Message}", fault);
     }
 
-    private void CheckVector(ReadOnlyMemory<float> given, int width, string name, string which)
-    {
-        if (width < 1) throw new ArgumentException($"{name} must have at least one number per vector, got none in {which}.", name);
-        RowTable<TKey, TRecord>.CheckVector(new RowShape(Metric, width), given.Span, name, which);
-    }
+    private VectorFault? FaultOf(ReadOnlyMemory<float> vector, int width) => width < 1
+        ? new VectorFault("must have at least one number per vector", "none in")
+        : VectorFault.Of(new RowShape(Metric, width), vector.Span);
 }

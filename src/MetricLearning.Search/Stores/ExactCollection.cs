@@ -188,7 +188,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
         var reaches = distance.Reaches(options.ScoreThreshold);
         var condition = options.Filter is { } filter ? RecordFilter.Compile(Model, filter) : null;
-        for (var i = 0; i < queries.Count; i++) Model.CheckLength(vector, queries[i].Span, name, $"query {i}");
+        Model.CheckLengths(vector, queries, name);
         using var view = Existing();
         var count = (int)Math.Min(int.MaxValue, (long)top + options.Skip);
         var found = view.Search(vector, queries, name, count, condition, cancellationToken);

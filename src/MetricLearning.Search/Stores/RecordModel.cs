@@ -169,9 +169,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     {
         foreach (var record in records)
             for (var i = 0; i < Vectors.Length; i++)
-                if (record.Vectors[i] is { } vector)
-                    RowTable<TKey, TRecord>.CheckVector(
-                        Shapes[i], vector.Span, Vectors[i].ModelName, $"the record {KeyText.Of(record.Key)}");
+                if (record.Vectors[i] is { } vector && VectorFault.Of(Shapes[i], vector.Span) is { } fault)
+                    throw fault.In(Vectors[i].ModelName, $"the record {KeyText.Of(record.Key)}");
     }
 
     /// <summary>Refuses records with a vector that does not have length 1 although the embedding space says so.</summary>
@@ -183,28 +182,31 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         var known = EmbeddingSpace.Parse(agreed);
         foreach (var record in records)
             for (var i = 0; i < Vectors.Length; i++)
-                if (record.Vectors[i] is { } vector)
-                    CheckLength(known, i, vector.Span, Vectors[i].ModelName, $"the record {KeyText.Of(record.Key)}");
+                if (record.Vectors[i] is { } vector && LengthFault(known, i, vector.Span) is { } fault)
+                    throw fault.In(Vectors[i].ModelName, $"the record {KeyText.Of(record.Key)}");
     }
 
-    /// <summary>Refuses the vector of a search that does not have length 1 although the embedding space says so.</summary>
+    /// <summary>Refuses vectors of a search that do not have length 1 although the embedding space says so.</summary>
     /// <param name="vector">The number of the vector property.</param>
-    /// <param name="given">The vector.</param>
-    /// <param name="name">The name of the argument that holds it.</param>
-    /// <param name="which">Names the vector in the message.</param>
-    public void CheckLength(int vector, ReadOnlySpan<float> given, string name, string which) =>
-        CheckLength(space, vector, given, name, which);
+    /// <param name="queries">The vectors.</param>
+    /// <param name="name">The name of the argument that holds them.</param>
+    public void CheckLengths(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, string name)
+    {
+        for (var i = 0; i < queries.Count; i++)
+            if (LengthFault(space, vector, queries[i].Span) is { } fault) throw fault.In(name, $"query {i}");
+    }
 
-    private void CheckLength(EmbeddingSpace? known, int vector, ReadOnlySpan<float> given, string name, string which)
+    private VectorFault? LengthFault(EmbeddingSpace? known, int vector, ReadOnlySpan<float> given)
     {
         // A vector in half precision, or one that a compressed store gave back, is a little off.
         const double tolerance = 0.01;
         var width = Shapes[vector].Width;
-        if (known is not { Normalized: true } || (known.Dimension ?? width) != width || given.Length != width) return;
-        if (EmbeddingSpace.LengthOf(given) is var length && Math.Abs(length - 1) > tolerance)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"{name} must have length 1, because the embedding space says normalized, got {length:G6} in {which}. ")
-                + "EmbeddingSpace.Finish makes such vectors of what a network gives.", name);
+        if (known is not { Normalized: true } || (known.Dimension ?? width) != width || given.Length != width) return null;
+        var length = EmbeddingSpace.LengthOf(given);
+        return Math.Abs(length - 1) <= tolerance ? null
+            : new VectorFault("must have length 1, because the embedding space says normalized",
+                string.Create(CultureInfo.InvariantCulture, $"{length:G6} in"),
+                " EmbeddingSpace.Finish makes such vectors of what a network gives.");
     }
 
     /// <summary>Copies a record's values, without vectors.</summary>

@@ -1,7 +1,7 @@
 namespace MetricLearning.Search;
 
 /// <summary>A record that a search has found, with its score by <see cref="RowShape.Score"/>.</summary>
-internal readonly record struct FoundRow<TKey, TRecord>(TKey Key, TRecord Record, double Score);
+internal sealed record FoundRow<TKey, TRecord>(TKey Key, TRecord Record, double Score);
 
 /// <summary>The records of a collection that one call sees.</summary>
 /// <remarks>Thread safety: one thread at a time. A search uses several threads of its own.</remarks>
