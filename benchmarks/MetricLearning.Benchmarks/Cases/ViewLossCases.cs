@@ -9,6 +9,7 @@ internal static class ViewLossCases
     private const int Memory = 4096;
 
     private static readonly (int Rows, int Width)[] usual = [(64, 2048), (256, 512)];
+    private static readonly (int Rows, int Width)[] upTo1024 = [.. usual, (1024, 512)];
     private static readonly (int Rows, int Width)[] upTo128 = [(64, 2048), (128, 512)];
 
     public static IEnumerable<Case> All =>
@@ -18,6 +19,8 @@ internal static class ViewLossCases
             v => Naive.ViewLosses.BarlowTwins(v[0], v[1])),
         .. Of("SimSiam", usual, () => new SimSiamLoss(), (loss, v) => loss.forward(v[0], v[2], v[1], v[3]),
             v => Naive.ViewLosses.SimSiam(v[0], v[1], v[2], v[3])),
+        .. Of("CLIP", upTo1024, () => new ClipLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.Clip(v[0], v[1])),
+        .. Of("SigLIP", upTo1024, () => new SigLipLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.SigLip(v[0], v[1])),
         .. Of("Distillation of embeddings", usual, () => new EmbeddingDistillationLoss(), (loss, v) => loss.call(v[0], v[2]),
             v => Naive.ViewLosses.EmbeddingDistillation(v[0], v[2]), trained: 1),
         .. Of("Distillation of relations", [(64, 512)], () => new RelationDistillationLoss(), (loss, v) => loss.call(v[0], v[2]),

@@ -38,6 +38,22 @@ internal static class ViewLosses
     public static Tensor SimSiam(Tensor p, Tensor q, Tensor z, Tensor w) =>
         -(cosine_similarity(p, w.detach(), dim: 1).mean() + cosine_similarity(q, z.detach(), dim: 1).mean()) * 0.5;
 
+    /// <summary>open_clip's ClipLoss on rows that it normalizes, with a scale that gets a gradient.</summary>
+    public static Tensor Clip(Tensor x, Tensor y)
+    {
+        var logits = Learned(Math.Log(1 / 0.07), x).exp() * normalize(x).mm(normalize(y).t());
+        var partners = arange(x.size(0), device: x.device);
+        return (cross_entropy(logits, partners) + cross_entropy(logits.t(), partners)) / 2;
+    }
+
+    /// <summary>open_clip's SigLipLoss on rows that it normalizes, with a scale and a bias that get a gradient.</summary>
+    public static Tensor SigLip(Tensor x, Tensor y)
+    {
+        var logits = Learned(Math.Log(10), x).exp() * normalize(x).mm(normalize(y).t()) + Learned(-10, x);
+        var labels = 2 * eye(x.size(0), device: x.device) - ones_like(logits);
+        return -logsigmoid(labels * logits).sum() / x.size(0);
+    }
+
     /// <summary>One minus the cosine of student and teacher.</summary>
     public static Tensor EmbeddingDistillation(Tensor student, Tensor teacher) =>
         (1 - cosine_similarity(student, teacher, dim: 1)).mean();
@@ -106,4 +122,6 @@ internal static class ViewLosses
         var rows = arange(x.size(0), device: x.device);
         return PairLosses.NTXent(cat([x, y]), cat([rows, rows]));
     }
+
+    private static Tensor Learned(double start, Tensor like) => tensor((float)start, device: like.device, requires_grad: true);
 }

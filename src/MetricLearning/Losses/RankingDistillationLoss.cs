@@ -34,11 +34,10 @@ public sealed class RankingDistillationLoss : ViewLoss
     protected override Tensor Compare(Tensor first, Tensor second)
     {
         var teacher = second.detach();
-        var guard = RowMath.NaNWhereNotFinite(first).Plus(RowMath.NaNWhereNotFinite(teacher));
-        if (first.size(0) < 2) return guard;
+        if (first.size(0) < 2) return RowMath.NaNWhereNotFinite(first).Plus(RowMath.NaNWhereNotFinite(teacher));
         var own = log_softmax(Others(first) / S(Temperature), 1);
         var theirs = log_softmax(Others(teacher) / S(TeacherTemperature), 1);
-        return guard.Plus(RowMath.Mean((theirs.exp() * (theirs - own)).sum(1)));
+        return RowMath.Guarded(RowMath.Mean((theirs.exp() * (theirs - own)).sum(1)), first, teacher);
     }
 
     /// <summary>[N, N − 1]: the cosines of each row and all others, in their order.</summary>

@@ -49,8 +49,7 @@ public sealed class SigLipLoss : ViewLoss
     {
         var (count, type) = (first.size(0), first.dtype);
         var logits = (RowMath.Cosines(first, second) * LogitScale.to(type).exp()).Plus(LogitBias.to(type));
-        // Each logit counts with −z: softplus(−z·logit) is −log σ(z·logit), and it does not overflow.
-        var signs = S(1) - S(2) * eye(count, dtype: type, device: first.device);
-        return RowMath.Softplus(logits * signs).sum() / S(Math.Max(1, count));
+        var signs = S(2) * eye(count, dtype: type, device: first.device) - S(1);
+        return -nn.functional.logsigmoid(logits * signs).sum() / S(Math.Max(1, count));
     }
 }
