@@ -10,8 +10,8 @@ namespace MetricLearning;
 /// matrix.</summary>
 /// <remarks>
 /// The matrix is symmetric, so only the tiles on and above the diagonal are computed. Each tile is searched by rows and by columns while it
-/// is in cache, and then overwritten by the next. Memory: a copy of the rows, and one tile per thread. Among equal distances the lowest
-/// index is taken; equal rows have distances of equal bits. The answer is the same for every number of threads.
+/// is in cache, and then overwritten by the next. A small batch is one tile. Memory: a copy of the rows, and one tile per thread. Among
+/// equal distances the lowest index is taken; equal rows have distances of equal bits. The answer is the same for every number of threads.
 /// </remarks>
 internal sealed unsafe class HardestPairs
 {
@@ -19,7 +19,7 @@ internal sealed unsafe class HardestPairs
 
     private readonly float* rows, packed, squares, mean;
     private readonly int* identities;
-    private readonly int count, padded, width;
+    private readonly int count, padded, width, stride;
     private readonly bool selfIsPositive, isSquared;
     private readonly float factor, floor;
     private int nextBlock;
@@ -29,9 +29,9 @@ internal sealed unsafe class HardestPairs
         this.rows = rows;
         this.identities = identities;
         (this.count, this.width, this.selfIsPositive) = (count, width, selfIsPositive);
-        padded = Padded(count);
+        (padded, stride) = (Padded(count), Stride(count, width));
         packed = memory;
-        squares = packed + (long)padded * width;
+        squares = packed + (long)padded * stride;
         mean = squares + padded;
         (isSquared, factor, floor) = (form.Squared, form.Squared ? 2 : 1, (float)form.Floor);
     }
@@ -54,12 +54,13 @@ internal sealed unsafe class HardestPairs
         var identities = Identities(labels, padded);
         // Native memory: a managed array cannot hold batches of gigabytes.
         var memory = (float*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc(
-            (nuint)(((long)padded * width + padded + width) * sizeof(float)), 64);
+            (nuint)(((long)padded * Stride(count, width) + padded + width) * sizeof(float)), 64);
         try
         {
             fixed (int* identity = identities)
             {
                 var search = new HardestPairs((float*)TensorMemory.Of(contiguous), memory, identity, count, width, form, selfIsPositive);
+                if (IsSmall(count)) return search.SearchRows(form.Squared);
                 return search.PackRows(form.Squared) ? search.SearchBlocks() : null;
             }
         }
@@ -69,6 +70,13 @@ internal sealed unsafe class HardestPairs
             GC.KeepAlive(form.Rows);
         }
     }
+
+    /// <summary>Whether the rows are multiplied as they lie in memory, without panels and tiles.</summary>
+    private static bool IsSmall(int count) => count <= RowProducts.MostRows;
+
+    /// <summary>The length of a packed row.</summary>
+    private static int Stride(int count, int width) =>
+        IsSmall(count) ? (width + RowProducts.Lanes - 1) / RowProducts.Lanes * RowProducts.Lanes : width;
 
     private static int Padded(int count) => (count + TileProduct.Right - 1) / TileProduct.Right * TileProduct.Right;
 
@@ -105,15 +113,62 @@ internal sealed unsafe class HardestPairs
             {
                 SumSquares(packed + (long)panel * width, squares + panel);
                 for (var i = panel; i < Math.Min(panel + TileProduct.Right, count); i++)
-                {
-                    var digitsAreLost = squares[i] < SimdRows.LeastSquare<float>() && squared && count > 1;
-                    if (digitsAreLost || !(squares[i] < SimdRows.LargestSquare<float>())) usable = false;
-                    if (!squared) squares[i] = 0;
-                }
+                    if (!TakeSquare(i, squared)) usable = false;
             }
         });
         for (var i = count; i < padded; i++) squares[i] = float.PositiveInfinity;      // never the nearest
         return usable;
+    }
+
+    /// <summary>Checks the squared length of a row, and sets it to 0 if distances do not need it.</summary>
+    /// <returns>False if the row is not finite or too long, or too short for the digits of its square.</returns>
+    private bool TakeSquare(int row, bool squared)
+    {
+        var square = squares[row];
+        if (!squared) squares[row] = 0;
+        var digitsAreLost = square < SimdRows.LeastSquare<float>() && squared && count > 1;
+        return !digitsAreLost && square < SimdRows.LargestSquare<float>();
+    }
+
+    /// <summary>Searches a small batch. Its rows are few enough to be multiplied at once.</summary>
+    /// <returns>As <see cref="Find"/>.</returns>
+    private (int[], int[])? SearchRows(bool squared)
+    {
+        var columns = (count + Vector256<float>.Count - 1) / Vector256<float>.Count * Vector256<float>.Count;
+        new Span<float>(squares, padded + width).Clear();
+        if (squared) ComputeMean();
+        for (var i = 0; i < columns; i++)
+        {
+            var row = packed + (long)i * stride;
+            if (i < count) SubtractMean(rows + (long)i * width, row);
+            else new Span<float>(row, width).Clear();
+            new Span<float>(row + width, stride - width).Clear();
+        }
+        var best = new Best(padded);
+        var products = ArrayPool<float>.Shared.Rent(columns * columns);
+        fixed (float* p = products, far = best.Far, near = best.Near)
+        fixed (int* farIndex = best.FarIndex, nearIndex = best.NearIndex)
+        {
+            RowProducts.Multiply(packed, columns, stride, p, TileProduct.IsWide);
+            var usable = true;
+            for (var i = 0; i < padded; i++) squares[i] = i < count ? p[i * columns + i] : float.PositiveInfinity;
+            for (var i = 0; i < count; i++) usable &= TakeSquare(i, squared);
+            for (var i = 0; usable && i < count; i++)
+            {
+                ProductsToDistances(p + i * columns, i, 0, columns);
+                SearchRow(p + i * columns, i, 0, columns, new(far, near, farIndex, nearIndex), byColumns: false);
+            }
+            ArrayPool<float>.Shared.Return(products);
+            return usable ? (best.FarIndex[..count], best.NearIndex[..count]) : null;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void SubtractMean(float* row, float* to)
+    {
+        var k = 0;
+        for (; k <= width - 8; k += 8) (Vector256.Load(row + k) - Vector256.Load(mean + k)).Store(to + k);
+        for (; k < width; k++) to[k] = row[k] - mean[k];
     }
 
     private void ComputeMean()

@@ -14,6 +14,12 @@ internal static unsafe class RowDifferences
 {
     private const int PairsPerTask = 256;
 
+    /// <summary>The numbers of x that a thread reads in a block of columns. With their gradients they fit into the first cache.</summary>
+    private const long BlockNumbers = 1 << 12;
+
+    /// <summary>The smallest width of a block. A smaller one would not be worth the work that each pair takes.</summary>
+    private const long FewestColumns = 64;
+
     /// <summary><c>‖x[rows] − y[columns]‖²</c>: K numbers for each list of columns.</summary>
     /// <param name="x">[N, D], contiguous.</param>
     /// <param name="y">[M, D], contiguous; null if it is x.</param>
@@ -86,31 +92,42 @@ internal static unsafe class RowDifferences
         var work = (rows + columns + pairs.Sum(list => (long)list.Factors.Length)) * width;
         var threads = Threads.IsSmall(work) ? 1 : Math.Min(get_num_threads(), Math.Max(1, width / (8 * lanes)));
         var share = ((width + threads - 1) / threads + lanes - 1) / lanes * lanes;
+        // A thread adds all pairs in a block of columns before it takes the next block, so the rows of a block stay in its cache.
+        var block = (int)Math.Max(FewestColumns, BlockNumbers / Math.Max(1, rows + columns)) / lanes * lanes;
         Threads.For((width + share - 1) / share, task =>
         {
-            var (start, end) = (task * share, Math.Min(width, (task + 1) * share));
-            Clear(toLeft, rows);
-            Clear(toRight, columns);
-            foreach (var (row, column, factors) in pairs)
-                for (var k = 0; k < factors.Length; k++)
-                    if (factors[k] != 0) Add(row[k] * width, column[k] * width, KernelArrays.Narrow<T>(factors[k]));
-
-            void Clear(T* gradient, long count)
+            for (int start = task * share, last = Math.Min(width, start + share), end; start < last; start = end)
             {
-                for (long i = 0; i < count; i++) new Span<T>(gradient + i * width + start, end - start).Clear();
-            }
-
-            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-            void Add(long a, long b, T factor)
-            {
-                var times = Vector256.Create(factor);
-                for (var i = start; i < end; i += lanes)
-                {
-                    var gradient = (SimdRows.Load(left + a, i, end) - SimdRows.Load(right + b, i, end)) * times;
-                    SimdRows.Add(toLeft + a, i, end, gradient);
-                    SimdRows.Add(toRight + b, i, end, -gradient);
-                }
+                end = Math.Min(last, start + block);
+                Clear(toLeft, rows, width, start, end);
+                Clear(toRight, columns, width, start, end);
+                foreach (var (row, column, factors) in pairs)
+                    for (var k = 0; k < factors.Length; k++)
+                        if (factors[k] != 0)
+                            Add(left + row[k] * width, right + column[k] * width, KernelArrays.Narrow<T>(factors[k]), start, end,
+                                toLeft + row[k] * width, toRight + column[k] * width);
             }
         });
+    }
+
+    private static void Clear<T>(T* gradient, long count, int width, int start, int end) where T : unmanaged
+    {
+        for (long i = 0; i < count; i++) new Span<T>(gradient + i * width + start, end - start).Clear();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Add<T>(T* x, T* y, T factor, int start, int end, T* toX, T* toY) where T : unmanaged
+    {
+        var (times, lanes, i) = (Vector256.Create(factor), Vector256<T>.Count, start);
+        for (; i <= end - lanes; i += lanes)
+        {
+            var gradient = (Vector256.Load(x + i) - Vector256.Load(y + i)) * times;
+            (Vector256.Load(toX + i) + gradient).Store(toX + i);
+            (Vector256.Load(toY + i) - gradient).Store(toY + i);
+        }
+        if (i == end) return;
+        var rest = (SimdRows.Load(x, i, end) - SimdRows.Load(y, i, end)) * times;
+        SimdRows.Add(toX, i, end, rest);
+        SimdRows.Add(toY, i, end, -rest);
     }
 }

@@ -71,13 +71,14 @@ internal static unsafe class TileProduct
         {
             var present = Math.Min(panel, count - row);
             if (present < panel) new Span<float>(packed, panel * width).Clear();
-            for (var i = 0; i < present; i += 2)
+            for (int i = 0, group; i < present; i += group)
             {
+                group = Math.Min(Transpose.Side, panel - i);
                 var first = rows + (long)(row + i) * width;
-                if (i + 1 == present)
-                    for (var k = 0; k < width; k++) packed[(long)k * panel + i] = first[k] - mean[k];
-                else
-                    PackTwo(first, first + width, width, mean, panel, packed + i);
+                var from = Avx.IsSupported && present - i >= group ? PackBlocks(first, group, width, mean, panel, packed + i) : 0;
+                for (var k = from; k < width; k++)
+                    for (var r = 0; r < Math.Min(group, present - i); r++)
+                        packed[(long)k * panel + i + r] = first[(long)r * width + k] - mean[k];
             }
         }
     }
@@ -128,14 +129,21 @@ internal static unsafe class TileProduct
         }
     }
 
+    /// <summary>Packs the leading coordinates of up to 8 rows in square blocks, and returns how many. A block of fewer than 8 rows also
+    /// writes into the next coordinate, which is written afterwards.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackTwo(float* first, float* second, int width, float* mean, int panel, float* packed)
+    private static int PackBlocks(float* first, int count, int width, float* mean, int panel, float* packed)
     {
-        for (var k = 0; k < width; k++, packed += panel)
+        var block = stackalloc float[Transpose.Side * Transpose.Side];
+        var end = count == Transpose.Side ? width : width - 1;
+        var k = 0;
+        for (; k <= end - Transpose.Side; k += Transpose.Side)
         {
-            packed[0] = first[k] - mean[k];
-            packed[1] = second[k] - mean[k];
+            var center = Vector256.Load(mean + k);
+            for (var r = 0; r < count; r++) (Vector256.Load(first + (long)r * width + k) - center).Store(block + r * Transpose.Side);
+            Transpose.Block(block, Transpose.Side, packed + (long)k * panel, panel);
         }
+        return k;
     }
 
     /// <summary>Multiplies a panel of 6 rows with a panel of 16 rows; the 12 vectors of sums stay in registers.</summary>
@@ -237,14 +245,16 @@ internal static unsafe class TileProduct
         Store(l0, l1, tile + stride, add);
     }
 
+    /// <summary>x·y + sum, rounded once if the processor has FMA.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> MultiplyAdd(Vector512<float> x, Vector512<float> y, Vector512<float> sum) =>
+    public static Vector512<float> MultiplyAdd(Vector512<float> x, Vector512<float> y, Vector512<float> sum) =>
         Avx512F.IsSupported ? Avx512F.FusedMultiplyAdd(x, y, sum)
             : Vector512.Create(MultiplyAdd(x.GetLower(), y.GetLower(), sum.GetLower()),
                 MultiplyAdd(x.GetUpper(), y.GetUpper(), sum.GetUpper()));
 
+    /// <summary>x·y + sum, rounded once if the processor has FMA.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> sum) =>
+    public static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> sum) =>
         Fma.IsSupported ? Fma.MultiplyAdd(x, y, sum) : x * y + sum;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -7,6 +7,9 @@ namespace MetricLearning;
 /// <summary>Transposes tiles of a matrix.</summary>
 internal static unsafe class Transpose
 {
+    /// <summary>The number of rows and columns of a <see cref="Block"/>.</summary>
+    public const int Side = 8;
+
     /// <summary>Writes the columns of a tile as rows of another.</summary>
     /// <param name="from">[height, width].</param>
     /// <param name="stride">Entries from one row of <paramref name="from"/> to the next.</param>
@@ -17,23 +20,23 @@ internal static unsafe class Transpose
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Write<T>(T* from, long stride, int height, int width, T* to, long toStride) where T : unmanaged
     {
-        if (typeof(T) == typeof(float) && Avx.IsSupported && height % 8 == 0 && width % 8 == 0)
+        if (typeof(T) == typeof(float) && Avx.IsSupported && height % Side == 0 && width % Side == 0)
         {
-            for (var r = 0; r < height; r += 8)
-                for (var c = 0; c < width; c += 8)
-                    TransposeBlock((float*)from + r * stride + c, stride, (float*)to + c * toStride + r, toStride);
+            for (var r = 0; r < height; r += Side)
+                for (var c = 0; c < width; c += Side)
+                    Block((float*)from + r * stride + c, stride, (float*)to + c * toStride + r, toStride);
             return;
         }
         for (var r = 0; r < height; r++)
             for (var c = 0; c < width; c++) to[c * toStride + r] = from[r * stride + c];
     }
 
-    /// <summary>Transposes 8 by 8 entries: two rows that are 4 apart share a vector, and vectors are interleaved until each holds a
-    /// column.</summary>
+    /// <summary>Transposes 8 by 8 entries, if the processor has AVX. Two rows that are 4 apart share a vector, and vectors are interleaved
+    /// until each holds a column. The columns are written one after the other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void TransposeBlock(float* from, long stride, float* to, long toStride)
+    public static void Block(float* from, long stride, float* to, long toStride)
     {
-        for (var c = 0; c < 8; c += 4)
+        for (var c = 0; c < Side; c += 4)
         {
             var (a, b) = (Halves(from + c, from + 4 * stride + c), Halves(from + stride + c, from + 5 * stride + c));
             var (d, e) = (Halves(from + 2 * stride + c, from + 6 * stride + c), Halves(from + 3 * stride + c, from + 7 * stride + c));

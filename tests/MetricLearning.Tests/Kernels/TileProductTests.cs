@@ -56,6 +56,24 @@ public unsafe class TileProductTests
         for (var i = 0; i < tile.Length; i++) Assert.Equal(i / stride < 18 && i % stride < 48 ? 0 : -1, tile[i]);
     }
 
+    [Theory, InlineData(TileProduct.Left), InlineData(TileProduct.Right)]
+    public void Pack_SubtractsTheMeanAndWritesNoMoreThanItsPanels(int panel)
+    {
+        foreach (var count in (int[])[1, 6, 13, 16, 33])
+            foreach (var width in (int[])[1, 7, 8, 9, 16, 41])
+            {
+                var rows = Enumerable.Range(0, count * width).Select(i => i + 0.5f).ToArray();
+                var mean = Enumerable.Range(0, width).Select(i => 3f * i).ToArray();
+                var packed = Array.ConvertAll(new float[Whole(count, panel) * width + 8], _ => -1f);
+                fixed (float* r = rows, m = mean, p = packed) TileProduct.Pack(r, count, width, m, panel, p);
+                for (var i = 0; i < Whole(count, panel); i++)
+                    for (var k = 0; k < width; k++)
+                        Assert.Equal(i < count ? rows[i * width + k] - mean[k] : 0,
+                            packed[i / panel * panel * width + k * panel + i % panel]);
+                Assert.Equal(Enumerable.Repeat(-1f, 8), packed[^8..]);
+            }
+    }
+
     private static float[] Product(float[] left, float[] right, int width, bool wide)
     {
         var (rows, columns) = (left.Length / width, right.Length / width);
