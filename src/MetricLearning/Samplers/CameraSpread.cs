@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
 /// <summary>How the images of an identity are chosen if the cameras are known.</summary>
-/// <remarks>Under <see cref="IdentityEpoch.AllImages"/> the images of each identity are cut into groups of K. There both values take the
-/// images from the identity's cameras in turn, so that each group has as many cameras as possible.</remarks>
+/// <remarks>Under <see cref="IdentityEpoch.AllImages"/> the images of each identity are cut into groups of K. There both values deal
+/// the images so that the groups of the identity together have as many different cameras as possible.</remarks>
 public enum CameraSpread
 {
     /// <summary>One image at random, then images of other cameras, each once. If these are too few, further images of the first one's

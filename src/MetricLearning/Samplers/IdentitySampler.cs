@@ -380,23 +380,28 @@ public sealed class IdentitySampler : Sampler
             }
         }
 
-        /// <summary>Deals shuffled images camera by camera in turn, so that neighbors come from different cameras as far as
-        /// possible.</summary>
+        /// <summary>Deals shuffled images to groups of K, so that the groups together have as many different cameras as possible. The
+        /// images that are left over come last, and are those of the cameras with the most images.</summary>
         private void Deal(Span<int> own)
         {
             var cameras = sampler.cameras!;
-            var dealt = new Dictionary<int, int>();
-            var rounds = new int[own.Length];
+            var (dealt, ranks, keys) = (new Dictionary<int, int>(), new Dictionary<int, int>(), new long[own.Length]);
             for (var i = 0; i < own.Length; i++)
             {
                 var camera = cameras[own[i]];
-                dealt.TryGetValue(camera, out var round);
-                rounds[i] = round;
-                dealt[camera] = round + 1;
+                dealt[camera] = dealt.GetValueOrDefault(camera) + 1;
+                ranks.TryAdd(camera, ranks.Count);
+                keys[i] = ((long)dealt[camera] << 32) | (uint)i;
             }
-            var keys = new long[own.Length];
-            for (var i = 0; i < own.Length; i++) keys[i] = ((long)rounds[i] << 32) | (uint)i;
             keys.AsSpan().Sort(own);
+            // Camera after camera, each image goes to the next group. A camera is then twice in a group only if it has more images than
+            // there are groups.
+            var groups = own.Length / size;
+            var kept = own[..(groups * size)];
+            for (var i = 0; i < kept.Length; i++) keys[i] = ((long)ranks[cameras[kept[i]]] << 32) | (uint)i;
+            keys.AsSpan(0, kept.Length).Sort(kept);
+            int[] inTurn = [.. kept];
+            for (var i = 0; i < inTurn.Length; i++) kept[i % groups * size + i / groups] = inTurn[i];
         }
 
         private void Take(ReadOnlySpan<int> chosen)

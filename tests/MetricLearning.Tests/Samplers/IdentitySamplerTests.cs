@@ -229,7 +229,7 @@ public class IdentitySamplerTests
     }
 
     [Fact]
-    public void AllImages_DealsCamerasInTurn()
+    public void AllImages_DealsAsManyCamerasAsPossible()
     {
         long[] labels = [0, 0, 0, 0, 0, 0];
         long[] cameras = [0, 0, 1, 1, 2, 2];
@@ -237,6 +237,22 @@ public class IdentitySamplerTests
         for (var epoch = 0; epoch < 20; epoch++)
             foreach (var group in sampler.Draw(epoch).Chunk(3)) Assert.Equal([0, 1, 2], group.Select(row => cameras[row]).Order());
     }
+
+    /// <summary>A camera of c images can be in at most min(c, groups) groups, once in each. Only images that no group takes lower the
+    /// sum.</summary>
+    [Fact]
+    public void AllImages_DealsAsManyCamerasAsThereAre() => (
+        from cameras in Gen.Int[0, 3].Array[3, 20]
+        from k in Gen.Int[2, 5]
+        from seed in Gen.ULong
+        where cameras.Length >= k
+        select (Cameras: cameras.Select(camera => (long)camera).ToArray(), K: k, Seed: seed)).Sample(c =>
+    {
+        var groups = c.Cameras.Length / c.K;
+        var drawn = new IdentitySampler(new long[c.Cameras.Length], 1, c.K, cameras: c.Cameras, seed: c.Seed).Draw(0);
+        var most = Math.Min(groups * c.K, c.Cameras.CountBy(camera => camera).Sum(camera => Math.Min(camera.Value, groups)));
+        Assert.Equal(most, drawn.Chunk(c.K).Sum(group => group.Select(row => c.Cameras[row]).Distinct().Count()));
+    });
 
     [Fact]
     public void OverEpochs_EveryPictureComesAsOftenAsTheOthersOfItsIdentity()
