@@ -84,6 +84,30 @@ public class PoolingTests
         foreach (var parameter in pooling.parameters()) Assert.True(parameter.grad!.isfinite().all().ToBoolean());
     }
 
+    /// <summary>10²⁰⁰ and 0.01²⁰⁰ are not in float32.</summary>
+    [Theory]
+    [InlineData(8), InlineData(64), InlineData(200)]
+    public void GeM_OfALargeExponent_NeitherOverflowsNorVanishes(double exponent)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var learnable in new[] { true, false })
+        {
+            using var pooling = new GeMPooling(exponent, learnable: learnable);
+            foreach (var size in new[] { 0, 1e-5, 0.01, 10, 1e4 })
+            {
+                var map = (rand(1, 2, 3, 2) + 0.5).mul_(size).requires_grad_(true);
+                pooling.zero_grad();
+                var pooled = pooling.call(map);
+                var expected = map.detach().to(ScalarType.Float64).clamp_min(1e-6).div_(Math.Max(size, 1e-6)).pow(exponent).mean([2, 3])
+                    .pow(1 / exponent).mul_(Math.Max(size, 1e-6));
+                Assert.InRange((pooled / expected - 1).abs().max().ToDouble(), 0, 1e-4);
+                pooled.sum().backward();
+                Assert.True(map.grad!.isfinite().all().ToBoolean());
+                foreach (var parameter in pooling.parameters()) Assert.True(parameter.grad!.isfinite().all().ToBoolean());
+            }
+        }
+    }
+
     [Fact]
     public void GeM_KeepsHalfPrecision()
     {
