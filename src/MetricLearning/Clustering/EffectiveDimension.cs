@@ -10,7 +10,7 @@ public static class EffectiveDimension
     /// eigenvalues of the float64 covariance matrix.</summary>
     /// <param name="features">[N, D], finite, N at least 2.</param>
     /// <returns>D shares that add up to 1; NaN if all rows are the same.</returns>
-    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite, or above 1e150 in size.</exception>
     public static IReadOnlyList<double> VarianceShares(Tensor features)
     {
         Guard.Matrix(features);
@@ -18,7 +18,7 @@ public static class EffectiveDimension
             throw new ArgumentException($"features must have at least two rows, got {Guard.Shape(features)}.", nameof(features));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Guard.Finite(features);
+        Guard.Squarable(features);
         var (count, width) = (features.size(0), features.size(1));
         // Rows are taken relative to the first row, so the mean and the variance of equal rows are exactly 0.
         var first = features.narrow(0, 0, 1).to(ScalarType.Float64);
@@ -55,7 +55,7 @@ public static class EffectiveDimension
     /// <param name="features">[N, D], finite, N at least 2.</param>
     /// <param name="share">The share of the variance, in [0, 1].</param>
     /// <returns>The fraction, in [0, 1]; NaN if all rows are the same.</returns>
-    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite, or above 1e150 in size.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public static double Fraction(Tensor features, double share)
     {

@@ -45,7 +45,8 @@ public sealed record KMeans
     /// <param name="cancellationToken">Cancels the call; it is checked after each start that is drawn, and after each iteration. A
     /// canceled call frees all its tensors.</param>
     /// <returns>The clusters, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">There are fewer rows than clusters, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">There are fewer rows than clusters, or a feature is not finite, or above 1e150 in
+    /// size.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public KMeansResult Fit(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -56,7 +57,7 @@ public sealed record KMeans
                 nameof(features));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Guard.Finite(features);
+        Guard.Squarable(features);
         Tensor mean, rows;
         using (var wide = features.detach().to(ScalarType.Float64))
         {

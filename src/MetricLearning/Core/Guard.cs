@@ -111,6 +111,18 @@ internal static class Guard
             $"{name} must be finite, got {found} in row {row}, column {column}."), name);
     }
 
+    /// <summary>Requires a matrix of finite numbers whose squares do not overflow in float64.</summary>
+    public static void Squarable(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        const double largestSquared = 1e150;
+        Finite(value, name);
+        if (value.dtype != ScalarType.Float64 || value.numel() == 0) return;
+        using var scope = NewDisposeScope();
+        var largest = maximum(value.amax(), value.amin().neg()).item<double>();
+        if (largest > largestSquared) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"{name} must be at most {largestSquared} in size, so that sums of squares do not overflow, got {largest}."), name);
+    }
+
     /// <summary>Requires one label per row, of any integer type. Returns int64: the tensor itself, or a widened copy in the caller's
     /// dispose scope.</summary>
     public static Tensor Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")

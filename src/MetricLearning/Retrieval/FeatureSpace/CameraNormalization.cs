@@ -20,7 +20,7 @@ public sealed class CameraNormalization : IDisposable
     /// <param name="sets">At least one, of one width and with cameras; usually the queries and the gallery.</param>
     /// <returns>The fitted means and standard deviations, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are no sets, a set has no cameras, widths, types, devices or embedding spaces differ, or a
-    /// feature is not finite.</exception>
+    /// feature is not finite, or above 1e150 in size.</exception>
     /// <exception cref="ArgumentNullException">A set is null.</exception>
     public static CameraNormalization Fit(params EmbeddingSet[] sets)
     {
@@ -31,7 +31,7 @@ public sealed class CameraNormalization : IDisposable
         {
             Guard.NotNull(sets[i], nameof(sets));
             Guard.SameWidth(sets[0].Features, sets[i].Features);
-            Guard.Finite(sets[i].Features, "features");
+            Guard.Squarable(sets[i].Features, "features");
             EmbeddingSpace.RequireSame(space, sets[i].Space, "the sets before it", $"sets[{i}]");
             space = space is null ? sets[i].Space : sets[i].Space is { } next ? space.Agree(next) : space;
         }

@@ -121,6 +121,22 @@ public class FeatureSpaceTests
         Assert.Equal(gallery.Identities, white.Identities);
     }
 
+    /// <summary>Sums of squares overflow, so the result would be NaN, infinite or 0.</summary>
+    [Fact]
+    public void NumbersThatCannotBeSquared_AreRefused()
+    {
+        using var scope = NewDisposeScope();
+        var features = tensor(new[] { 1e200, 1, -1e200, 2 }).view(2, 2);
+        using var set = new EmbeddingSet(features.alias(), new long[2], new long[2]);
+        foreach (var fit in new Action[]
+        {
+            () => PrincipalComponents.Fit(set).Dispose(), () => CameraNormalization.Fit(set).Dispose(),
+            () => EffectiveDimension.VarianceShares(features), () => new KMeans(1).Fit(features).Dispose(),
+        })
+            Assert.StartsWith("features must be at most 1E+150 in size, so that sums of squares do not overflow, got 1E+200.",
+                Assert.Throws<ArgumentException>(fit).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void PrincipalComponents_SayWhatCannotBeWhitened()
     {
