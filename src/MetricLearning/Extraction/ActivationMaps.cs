@@ -7,7 +7,7 @@ namespace MetricLearning;
 public static class ActivationMaps
 {
     /// <summary>Computes <c>a(y, x) = Σ_c f(c, y, x)² / ‖Σ_c f²‖₂</c>: the sum of squares over the channels, with each map scaled to length
-    /// 1.</summary>
+    /// 1. Half precision is computed in float32.</summary>
     /// <param name="features">[N, C, h, w], such as <c>LayerFeatures.Of(model, images, "backbone")</c>.</param>
     /// <returns>[N, h, w], at least 0, of the type of the features; a map of zeros stays 0. The caller disposes it.</returns>
     /// <exception cref="ArgumentNullException">The features are null.</exception>
@@ -18,7 +18,7 @@ public static class ActivationMaps
         if (features.dim() != 4) throw new ArgumentException($"features must be [N, C, h, w], got {Guard.Shape(features)}.",
             nameof(features));
         using var scope = NewDisposeScope();
-        var energy = features.pow(S(2)).sum(1);
-        return nn.functional.normalize(energy.flatten(1), dim: 1).reshape(energy.shape).MoveToOuterDisposeScope();
+        var energy = RowMath.Widen(features).pow(S(2)).sum(1);
+        return RowMath.Normalized(energy.flatten(1), dim: 1).reshape(energy.shape).to(features.dtype).MoveToOuterDisposeScope();
     }
 }

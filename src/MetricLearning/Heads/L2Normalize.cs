@@ -3,6 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Scales each row to length 1: <c>x / max(‖x‖₂, ε)</c>; a zero row stays zero.</summary>
+/// <remarks>Half precision is computed in float32 and converted back. A row whose length is not finite, or too large for the sum of its
+/// squares (above 1.8·10¹⁹ in float32), becomes NaN.</remarks>
 public sealed class L2Normalize : Neck, IGraphLayer
 {
     private readonly double epsilon;
@@ -16,7 +18,7 @@ public sealed class L2Normalize : Neck, IGraphLayer
     public override long OutputDimension(long inputDimension) => inputDimension;
 
     /// <inheritdoc/>
-    protected override Tensor Transform(Tensor features) => nn.functional.normalize(features, p: 2, dim: 1, eps: epsilon);
+    protected override Tensor Transform(Tensor features) => RowMath.Normalized(features, dim: 1, epsilon);
 
     GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue features) => graph.Normalize(features, 1, epsilon);
 }

@@ -52,7 +52,7 @@ public sealed class Pcb : PartModel, IGraphModel
     protected override PartOutput Parts(Tensor images)
     {
         var stripes = dropout.call(parts_avgpool.call(backbone.call(images)));
-        var embedding = nn.functional.normalize(stripes, p: 2, dim: 1).flatten(1);
+        var embedding = RowMath.Normalized(stripes, dim: 1).flatten(1);
         if (classifier is null) return new PartOutput([embedding], embedding, []);
         var reduced = conv5.call(stripes).squeeze(3);
         return new PartOutput([embedding], embedding, [.. classifier.Select((layer, part) => layer.call(reduced.select(2, part)))]);

@@ -15,14 +15,17 @@ namespace MetricLearning;
 /// </code></example>
 public static class Similarity
 {
-    /// <summary>Scales rows to length 1: <c>x / max(‖x‖, 1e-12)</c>.</summary>
+    /// <summary>Scales rows to length 1: <c>x / max(‖x‖, 1e-12)</c>; a zero row stays zero.</summary>
+    /// <remarks>Half precision is computed in float32 and converted back. A row whose length is not finite, or too large for the sum of its
+    /// squares (above 1.8·10¹⁹ in float32), becomes NaN.</remarks>
     /// <param name="features">[N, D].</param>
     /// <returns>[N, D], which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The features are not [N, D], or not floating point.</exception>
     public static Tensor Normalize(Tensor features)
     {
         Guard.Matrix(features);
-        return nn.functional.normalize(features, p: 2, dim: 1, eps: 1e-12);
+        using var scope = NewDisposeScope();
+        return RowMath.Normalized(features, dim: 1).MoveToOuterDisposeScope();
     }
 
     /// <summary>Computes the dot product of every query with every gallery row. For normalized rows it is the cosine of their angle, in

@@ -85,4 +85,27 @@ public class NeckTests
         Assert.Equal(0, lengths[2]);
         foreach (var row in new[] { 0, 1, 3, 4 }) Assert.Equal(1, lengths[row], 1e-12);
     }
+
+    /// <summary>Half precision has no 10⁻¹² and ends at 65,504, so it is computed in float32. A row that is too long says so by NaN, and is
+    /// not 0.</summary>
+    [Fact]
+    public void EveryNormalization_KeepsZeroRows_AndNoLongRowBecomesZero()
+    {
+        using var scope = NewDisposeScope();
+        using var layer = new L2Normalize();
+        foreach (var normalize in new Func<Tensor, Tensor>[] { layer.call, Similarity.Normalize,
+            x => ActivationMaps.Of(x.view(x.size(0), 1, 1, x.size(1)).sqrt()).flatten(1) })
+            foreach (var type in new[] { ScalarType.Float16, ScalarType.BFloat16, ScalarType.Float32, ScalarType.Float64 })
+            {
+                var rows = normalize(tensor(new double[] { 0, 0, 3, 4, 6e4, 6e4 }).view(3, 2).to(type));
+                Assert.Equal(type, rows.dtype);
+                var numbers = rows.to(ScalarType.Float64).data<double>().ToArray();
+                double[] expected = [0, 0, 0.6, 0.8, Math.Sqrt(0.5), Math.Sqrt(0.5)];
+                for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], numbers[i], 1e-2);
+            }
+        foreach (var rows in new[] { layer.call(full([1, 2], 1e25f)), Similarity.Normalize(full([1, 2], 1e25f)) })
+            Assert.True(rows.isnan().all().ToBoolean());
+        using var tiny = new L2Normalize(epsilon: 1e-60);
+        Assert.Equal(0, tiny.call(zeros(1, 2)).abs().max().ToDouble());
+    }
 }
