@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// <summary>The generalized mean of each channel: <c>(mean max(x, ε)^p)^(1/p)</c>; p = 1 is the average, p → ∞ the maximum.</summary>
 /// <remarks>
 /// It is computed relative to each channel's maximum, so that no power overflows or becomes 0. Half precision is computed in float32 and
-/// converted back. Radenović, Tolias, Chum, <i>Fine-tuning CNN Image Retrieval with
-/// No Human Annotation</i>, TPAMI 2019; defaults as in fast-reid.
+/// converted back. Radenović, Tolias, Chum, <i>Fine-tuning CNN Image Retrieval with No Human Annotation</i>, TPAMI 2019; defaults as in
+/// fast-reid.
 /// </remarks>
 public sealed class GeMPooling : Pooling, IGraphLayer
 {
