@@ -34,12 +34,16 @@ public sealed class SafeBatchNorm : BatchNorm
     /// <summary>Normalizes each channel.</summary>
     /// <param name="input">[N, C, ...] with two to five dimensions.</param>
     /// <returns>A tensor like the input.</returns>
-    /// <exception cref="ArgumentException">The input has another shape.</exception>
+    /// <exception cref="ArgumentException">The input has another shape; or in training it has one value for each channel, which has no
+    /// unbiased variance.</exception>
     public override Tensor forward(Tensor input)
     {
         ValidateInputDimensions(input);
+        if (training && input.numel() == num_features) throw new ArgumentException(
+            $"input must have at least two values for each channel in training, got {Guard.Shape(input)}.", nameof(input));
+        var normalized = nn.functional.batch_norm(input, running_mean, running_var, weight, bias, training, factor, eps);
         if (training) num_batches_tracked!.add_(S(1), S(1));
-        return nn.functional.batch_norm(input, running_mean, running_var, weight, bias, training, factor, eps);
+        return normalized;
     }
 
     /// <inheritdoc/>

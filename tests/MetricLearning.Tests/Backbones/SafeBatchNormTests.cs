@@ -99,4 +99,29 @@ public class SafeBatchNormTests
         Assert.Equal(expected.dtype, actual.dtype);
         Assert.True(expected.equal(actual).all().item<bool>(), $"{expected} is not {actual}");
     }
+
+    /// <summary>One value has no unbiased variance: the running variance of the whole network would become NaN without a word.</summary>
+    [Theory, InlineData((long[])[1, 3]), InlineData((long[])[1, 3, 1, 1])]
+    public void OneValueForEachChannel_IsRefusedInTraining_AndChangesNothing(long[] shape)
+    {
+        using var scope = NewDisposeScope();
+        using var norm = new SafeBatchNorm(3);
+        norm.call(randn(4, 3));
+        var before = norm.state_dict().ToDictionary(entry => entry.Key, entry => entry.Value.clone());
+        var e = Assert.Throws<ArgumentException>(() => norm.call(ones(shape)));
+        Assert.StartsWith($"input must have at least two values for each channel in training, got [{string.Join(", ", shape)}]", e.Message);
+        foreach (var (name, value) in norm.state_dict()) Same(before[name], value);
+        norm.eval();
+        Assert.Equal(shape, norm.call(ones(shape)).shape);
+    }
+
+    /// <summary>The layer counts a batch only if it normalized it.</summary>
+    [Fact]
+    public void AnInputOfAnotherType_IsNotCounted()
+    {
+        using var scope = NewDisposeScope();
+        using var norm = new SafeBatchNorm(3);
+        Assert.ThrowsAny<Exception>(() => norm.call(ones(4, 3, ScalarType.Int64)));
+        Assert.Equal(0, norm.num_batches_tracked!.item<long>());
+    }
 }
