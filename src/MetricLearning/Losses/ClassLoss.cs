@@ -221,9 +221,17 @@ public abstract class ClassLoss : MetricLoss
         var anchors = term.Anchors
             ?? throw new InvalidOperationException($"The values of {GetName()} do not belong to samples, so a miner cannot weight them.");
         if (batch.Rows == 0) return term;
-        using var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
-        var shares = tuples.Shares(term.Values.dtype);
-        shares = shares.masked_fill(shares.max() == S(0), S(1));
-        return term with { Values = term.Values * shares.index_select(0, anchors) };
+        var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
+        try
+        {
+            var shares = tuples.Shares(term.Values.dtype);
+            shares = shares.masked_fill(shares.max() == S(0), S(1));
+            return term with { Values = term.Values * shares.index_select(0, anchors) };
+        }
+        finally
+        {
+            // A miner may return the candidates, which belong to the batch.
+            if (!ReferenceEquals(tuples, batch.Candidates)) tuples.Dispose();
+        }
     }
 }

@@ -373,4 +373,17 @@ public class ClassLossTests
     }
 
     private static double Cosine(Tensor a, Tensor b) => ((a * b).sum() / (a.norm() * b.norm())).item<double>();
+
+    /// <summary>The tuples are then those of the batch, which other losses of a sum read after this one.</summary>
+    [Fact]
+    public void AMinerThatPicksAllCandidates_LeavesThemToTheOtherLosses()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var alone = new TripletLoss();
+        using var mined = new ArcFaceLoss(4, (int)x.size(1)) { Miner = Miner.All };
+        var expected = mined.call(x, y).item<double>() + alone.call(x, y).item<double>();
+        using var sum = new LossSum().Add("class", mined).Add("triplet", new TripletLoss());
+        Assert.Equal(expected, sum.call(x, y).item<double>(), 12);
+    }
 }
