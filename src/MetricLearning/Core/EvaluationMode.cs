@@ -29,8 +29,8 @@ public sealed class EvaluationMode : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         Record(model);
-        noGradient = no_grad();
         if (modes.Any(mode => mode.Training)) model.eval();
+        noGradient = no_grad();
     }
 
     /// <summary>Restores the mode of each module and the thread's recording of gradients. A second call does nothing.</summary>
@@ -38,10 +38,16 @@ public sealed class EvaluationMode : IDisposable
     {
         if (isDisposed) return;
         isDisposed = true;
-        // Setting the mode of a module also sets that of its children. Parents come first, so each child ends in its own mode.
-        foreach (var (module, training) in modes)
-            if (module.training != training) module.train(training);
-        noGradient.Dispose();
+        try
+        {
+            // Setting the mode of a module also sets that of its children. Parents come first, so each child ends in its own mode.
+            foreach (var (module, training) in modes)
+                if (module.training != training) module.train(training);
+        }
+        finally
+        {
+            noGradient.Dispose();       // also if the model is disposed and has no mode any more
+        }
     }
 
     /// <summary>Refuses a model of which any module is in training mode.</summary>

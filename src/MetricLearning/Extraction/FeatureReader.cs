@@ -45,7 +45,7 @@ public sealed class FeatureReader
     /// <exception cref="InvalidDataException">The file is of another format or damaged, it has no features under a known name, or
     /// identities or cameras with a given name are missing, or they do not fit. The message names the file and what it has.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
-    public FeatureParts Read(string path) => In(path, arrays =>
+    public FeatureParts Read(string path) => OrUnchanged(() => In(path, arrays =>
     {
         var found = new List<FeaturePart>();
         try
@@ -62,7 +62,7 @@ public sealed class FeatureReader
             foreach (var part in found) part.Dispose();
             throw;
         }
-    });
+    }));
 
     /// <summary>Reads one set, whose identities and cameras may be in files of their own.</summary>
     /// <param name="name">The name of the set, such as <c>query</c>. Arrays whose names begin with it are used first, then those without a
@@ -80,18 +80,37 @@ public sealed class FeatureReader
     public FeaturePart ReadPart(string name, string path, string? identities = null, string? cameras = null)
     {
         ArgumentNullException.ThrowIfNull(name);
-        var notes = new List<string>();
-        var people = InOwnFile(identities, identityNumbers);
-        var views = InOwnFile(cameras, cameraNumbers);
-        return In(path, arrays =>
+        return OrUnchanged(() =>
         {
-            var sets = columns.Sets(arrays.Names).ToList();
-            var set = sets.Contains(name) ? name : sets.Contains("") ? "" : throw NoFeatures(arrays, name);
-            return Part(arrays, set, name, people, views, notes);
+            var notes = new List<string>();
+            var people = InOwnFile(identities, identityNumbers, notes);
+            var views = InOwnFile(cameras, cameraNumbers, notes);
+            return In(path, arrays =>
+            {
+                var sets = columns.Sets(arrays.Names).ToList();
+                var set = sets.Contains(name) ? name : sets.Contains("") ? "" : throw NoFeatures(arrays, name);
+                return Part(arrays, set, name, people, views, notes);
+            });
         });
 
-        long[]? InOwnFile(string? file, NameNumbers numbers) =>
+        long[]? InOwnFile(string? file, NameNumbers numbers, List<string> notes) =>
             file is null ? null : In(file, arrays => Whole(arrays, OnlyArray(arrays), numbers, notes));
+    }
+
+    /// <summary>Reads. A reading that fails leaves the numbers of names as they were.</summary>
+    private T OrUnchanged<T>(Func<T> read)
+    {
+        var (people, views) = (identityNumbers.State, cameraNumbers.State);
+        try
+        {
+            return read();
+        }
+        catch
+        {
+            identityNumbers.Restore(people);
+            cameraNumbers.Restore(views);
+            throw;
+        }
     }
 
     private T In<T>(string path, Func<FeatureArrays, T> read)

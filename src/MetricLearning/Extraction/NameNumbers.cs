@@ -25,6 +25,17 @@ internal sealed class NameNumbers(string what)
         }
     }
 
+    /// <summary>What is known now, for <see cref="Restore"/>.</summary>
+    public (int Names, bool HasJunk, bool HasNumbers) State => (numbers.Count, hasJunk, hasNumbers);
+
+    /// <summary>Forgets what was given since then.</summary>
+    public void Restore((int Names, bool HasJunk, bool HasNumbers) state)
+    {
+        (hasJunk, hasNumbers) = (state.HasJunk, state.HasNumbers);
+        foreach (var (name, number) in numbers)
+            if (number > state.Names) numbers.Remove(name);
+    }
+
     /// <summary>Records that identities were given as numbers. Junk alone goes with numbers and with names.</summary>
     /// <exception cref="InvalidDataException">Others were given as names.</exception>
     public long[] Of(long[] given)

@@ -52,4 +52,22 @@ public class EvaluationModeTests
             Assert.Throws<InvalidOperationException>(() => EvaluationMode.Require(model)).Message);
         Assert.Throws<ArgumentNullException>(() => new EvaluationMode(null!));
     }
+
+    /// <summary>A thread that stayed without gradients would train nothing, and no error would say why.</summary>
+    [Fact]
+    public void AModelThatIsDisposedFirst_DoesNotKeepTheThreadWithoutGradients()
+    {
+        var model = nn.Sequential(("only", nn.Linear(2, 2)));
+        var mode = new EvaluationMode(model);
+        model.Dispose();
+        try
+        {
+            mode.Dispose();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The mode of a module that is gone cannot be restored.
+        }
+        Assert.True(is_grad_enabled());
+    }
 }

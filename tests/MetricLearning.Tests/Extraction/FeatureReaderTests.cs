@@ -160,6 +160,32 @@ public sealed class FeatureReaderTests : IDisposable
             () => reader.Read(At(second)));
     }
 
+    /// <summary>A file that could not be read gave no set, so its identities bind no later file.</summary>
+    [Theory, InlineData(true), InlineData(false)]
+    public void AFileThatIsRefused_LeavesTheReaderAsItWas(bool inOwnFile)
+    {
+        using var scope = NewDisposeScope();
+        var feat = new KeyValuePair<string, Tensor>("feat", ones(2, 2));
+        NumPyArchive.Write(At("names.npz"), [feat], [Text("pid", "anna", "bob")]);
+        NumPyArchive.Write(At("numbers.npz"), [feat, new("pid", tensor(new long[] { 8, 7 }))]);
+        NumPyArchive.Write(At("short.npz"), [feat], [Text("pid", "carl", "-1", "dora")]);
+        NumPyFile.Write(At("ids.npy"), tensor(new long[] { 8, 7, 6 }));
+        var reader = new FeatureReader();
+        void Refused(string name, string? own) =>
+            Assert.Throws<InvalidDataException>(() => own is null ? reader.Read(At(name))[0] : reader.ReadPart("", At(name), At(own)));
+        if (inOwnFile) Refused("names.npz", "ids.npy");
+        else Refused("short.npz", null);
+        using (var read = reader.Read(At(inOwnFile ? "names.npz" : "numbers.npz")))
+            Assert.Equal(inOwnFile ? [1L, 2] : [8L, 7], read[0].Set.Identities);
+        // The names of the refused file take no numbers.
+        if (!inOwnFile) return;
+        Refused("short.npz", null);
+        NumPyArchive.Write(At("more.npz"), [feat], [Text("pid", "eva", "bob")]);
+        using var more = reader.Read(At("more.npz"));
+        Assert.Equal([3L, 2], more[0].Set.Identities);
+        Assert.Equal([1L, 2, 3], more[0].IdentityNames!.Keys.Order());
+    }
+
     /// <summary>Market-1501's protocol removes the identity −1, so it must not become a person.</summary>
     [Fact]
     public void Junk_StaysJunkAmongNames()
