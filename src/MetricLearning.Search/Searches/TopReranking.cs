@@ -53,7 +53,7 @@ public sealed record TopReranking
             first[i] = new double[all.Length];
             for (var j = 0; j < i; j++) first[i][j] = first[j][i] = Square(i, j);
         }
-        var lists = NeighborLists.Of(first, Math.Max(K1 + 1, K2));
+        var lists = NeighborLists.Of(first, Math.Max(Math.Min(K1, all.Length) + 1, K2));
         var farthest = Array.ConvertAll(lists.FarthestKeys, key => key > 0 ? key : 1);
         var encoded = KReciprocalEncoding.Of(lists, K1, K2, (i, j) => first[i][j] / farthest[i],
             CallProgress.OnThisThread(cancellationToken));

@@ -11,8 +11,10 @@ internal abstract class CenterSearch(Tensor rows)
 
     /// <summary>Creates a search for rows whose mean is 0. It is a <see cref="SievedCenterSearch"/> for all rows that this class supports,
     /// and otherwise a <see cref="TensorCenterSearch"/>.</summary>
-    public static CenterSearch Of(Tensor rows) =>
-        SievedCenterSearch.Supports(rows) ? new SievedCenterSearch(rows) : new TensorCenterSearch(rows);
+    /// <param name="rows">float64 [N, D].</param>
+    /// <param name="clusters">The number of centers.</param>
+    public static CenterSearch Of(Tensor rows, int clusters) =>
+        SievedCenterSearch.Supports(rows, clusters) ? new SievedCenterSearch(rows) : new TensorCenterSearch(rows);
 
     /// <summary>Adds a center: lowers the squared distance of each row that the new center is nearest to.</summary>
     /// <param name="center">The number of the row that becomes a center.</param>

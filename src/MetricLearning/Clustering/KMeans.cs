@@ -83,7 +83,7 @@ public sealed record KMeans
     {
         using var scope = NewDisposeScope();
         var passes = MaxIterations + 1.0;       // the starts count as one iteration
-        var search = CenterSearch.Of(rows);
+        var search = CenterSearch.Of(rows, Clusters);
         var centers = Start(rows, search, random, progress.Part(0, 1 / passes));
         var (assigned, nearest) = search.Assign(centers);
         var iterations = 1;

@@ -47,11 +47,16 @@ internal sealed unsafe class SievedCenterSearch : CenterSearch
         Threads.ForRows(count, width, i => lengths[i] = Length((double*)from + i * width));
     }
 
-    /// <summary>Whether the rows are on the CPU, and their width and their numbers are in the range in which the error bound
-    /// holds.</summary>
-    public static bool Supports(Tensor rows)
+    /// <summary>Whether the rows are on the CPU, their width and their numbers are in the range in which the error bound holds, and arrays
+    /// can hold the centers and the products of a tile with them.</summary>
+    /// <param name="rows">float64 [N, D].</param>
+    /// <param name="clusters">The number of centers.</param>
+    public static bool Supports(Tensor rows, int clusters = 1)
     {
-        if (rows.device_type != TorchSharp.DeviceType.CPU || rows.size(0) > int.MaxValue || rows.size(1) > WidestRow) return false;
+        if (rows.device_type != TorchSharp.DeviceType.CPU || rows.size(0) > int.MaxValue - RowsPerTask || rows.size(1) > WidestRow)
+            return false;
+        var whole = (long)clusters + TileProduct.Right;     // with the padding of the last panel
+        if (whole * rows.size(1) > Array.MaxLength || TileRows * (2 * rows.size(1) + whole) > Array.MaxLength) return false;
         using var scope = NewDisposeScope();
         return rows.numel() > 0 && rows.abs().max().item<double>() is 0 or (>= LeastNumber and <= LargestNumber);
     }

@@ -16,12 +16,13 @@ namespace MetricLearning;
 /// hardest candidates, and the likeliest to have a wrong label. The options are those of sentence-transformers' <c>mine_hard_negatives</c>
 /// (<c>range_min</c>, <c>range_max</c>, <c>min_score</c>, <c>max_score</c>, <c>absolute_margin</c>, <c>relative_margin</c>,
 /// <c>num_negatives</c>, <c>sampling_strategy</c>, and a teacher in place of its cross encoder). Time O(N²·D) and a sort of each row;
-/// memory O(N) for each row of a block.
+/// memory O(N) for each row of a block, of which there are at most 256, and fewer above 262,144 rows.
 /// <para>Thread safety: immutable; any number of threads may search at once.</para>
 /// </remarks>
 public sealed record HardNegativeSearch
 {
-    private const int Block = 256;
+    /// <summary>The largest number of rows of a block, and of its similarities. More take more memory and save no time.</summary>
+    private const int MostRows = 256, MostSimilarities = 1 << 26;
 
     /// <summary>The largest number of negatives of an anchor, at least 1. Default: 3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
@@ -100,15 +101,20 @@ public sealed record HardNegativeSearch
         var guide = teacher is null ? rows : RowMath.Unit(RowMath.Widen(teacher.detach()));
         var classes = tensor(labels.ToArray(), device: rows.device);
         var found = new List<HardNegative>();
-        for (var start = 0L; start < rows.size(0); start += Block)
+        var step = BlockOf(rows.size(0));
+        for (var start = 0L; start < rows.size(0); start += step)
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var block = NewDisposeScope();
-            var count = Math.Min(Block, rows.size(0) - start);
+            var count = Math.Min(step, rows.size(0) - start);
             FindIn(start, count, rows, guide, classes, found);
         }
         return found;
     }
+
+    /// <summary>The number of rows that are compared with all rows at a time.</summary>
+    /// <param name="rows">The number of all rows.</param>
+    internal static int BlockOf(long rows) => (int)Math.Clamp(MostSimilarities / Math.Max(1, rows), 1, MostRows);
 
     private void FindIn(long start, long count, Tensor rows, Tensor guide, Tensor classes, List<HardNegative> found)
     {

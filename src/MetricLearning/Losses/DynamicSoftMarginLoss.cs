@@ -28,9 +28,10 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public DynamicSoftMarginLoss(double minimum = -2, int bins = 10, double momentum = 0.01) : base(nameof(DynamicSoftMarginLoss))
     {
-        Minimum = -Guard.Positive(-minimum, nameof(minimum));
+        Minimum = double.IsFinite(minimum) && minimum < 0 ? minimum
+            : throw new ArgumentOutOfRangeException(nameof(minimum), minimum, $"{nameof(minimum)} must be finite and less than 0.");
         Bins = Guard.AtLeast(bins, 2);
-        Momentum = Guard.Within(momentum, double.Epsilon, 1);
+        Momentum = Guard.Within(Guard.Positive(momentum), 0, 1, nameof(momentum));
         Distance = Distance.Euclidean.Normalized();
         histogram = zeros(Bins, ScalarType.Float64);
         register_buffer(nameof(histogram), histogram);

@@ -67,7 +67,7 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
         {
             // A positive counts as nearer than itself by ½, so 1 + R without the anchor is ½ + nearer.
             // The mean over |P| becomes a sum over min(k, |P|).
-            var (depth, most) = AnchorIsRanked ? (k + 1.0, k + 1) : (k - 0.5, k);
+            var (depth, most) = AnchorIsRanked ? (k + 1.0, k + 1L) : (k - 0.5, k);
             found = found.Plus(((S(depth) - nearer) / S(DepthTemperature)).sigmoid() * counts / counts.clamp_max(S(most)));
         }
         yield return SmoothRank.MeanByRow(S(1) - found / S(depths.Length), rows, pairs.Rows);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using static TorchSharp.torch;
 
@@ -82,8 +83,14 @@ public sealed class RandomTripletsMiner : SeededMiner
     /// negatives.</summary>
     private double[] Draws(long anchors)
     {
+        const double bytesOfATriplet = 2 * sizeof(double) + 3 * sizeof(long);
+        var triplets = anchors * TripletsPerAnchor;
+        TripletMemory.Require(triplets, triplets * bytesOfATriplet, CPU);
+        if (triplets > Array.MaxLength / 2) throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+            $"{triplets:N0} triplets are too many: at most {Array.MaxLength / 2:N0} can be drawn. Use fewer {nameof(TripletsPerAnchor)} or "
+            + $"a smaller batch."));
         var random = NextRandom();
-        var draws = new double[anchors * TripletsPerAnchor * 2];
+        var draws = new double[triplets * 2];
         for (var i = 0; i < draws.Length; i++) draws[i] = random.NextDouble();
         return draws;
     }

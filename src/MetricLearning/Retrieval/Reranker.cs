@@ -23,6 +23,7 @@ public abstract record Reranker
     /// <returns>The new distances [Q, G], computed on request.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite; the message names the
     /// row.</exception>
+    /// <exception cref="InvalidOperationException">The lists of neighbors have more entries than an array can hold.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor query, Tensor gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
@@ -37,6 +38,7 @@ public abstract record Reranker
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [N, N], computed on request.</returns>
     /// <exception cref="ArgumentException">The features are not [N, D], or one is not finite; the message names the row.</exception>
+    /// <exception cref="InvalidOperationException">The lists of neighbors have more entries than an array can hold.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default) =>
         Rerank(features, gallery: null, CallProgress.Begin(progress, cancellationToken));

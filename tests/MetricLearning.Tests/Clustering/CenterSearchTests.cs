@@ -83,7 +83,7 @@ public unsafe class CenterSearchTests
         using var scope = NewDisposeScope();
         Assert.False(SievedCenterSearch.Supports(1e200 * ones(3, 2, ScalarType.Float64)));
         Assert.False(SievedCenterSearch.Supports(1e-200 * ones(3, 2, ScalarType.Float64)));
-        Assert.IsType<TensorCenterSearch>(CenterSearch.Of(1e200 * ones(3, 2, ScalarType.Float64)));
+        Assert.IsType<TensorCenterSearch>(CenterSearch.Of(1e200 * ones(3, 2, ScalarType.Float64), clusters: 1));
     }
 
     [Fact]
@@ -119,5 +119,16 @@ public unsafe class CenterSearchTests
         }
         GC.KeepAlive(rows);
         return (assigned, squared);
+    }
+
+    /// <summary>Arrays cannot hold so many numbers, but tensors can.</summary>
+    [Fact]
+    public void Supports_LeavesCentersThatNoArrayHolds_ToTensors()
+    {
+        using var scope = NewDisposeScope();
+        var rows = ones(3, 1 << 16, ScalarType.Float64);
+        Assert.True(SievedCenterSearch.Supports(rows, clusters: 1 << 10));
+        Assert.False(SievedCenterSearch.Supports(rows, clusters: 1 << 15));
+        Assert.False(SievedCenterSearch.Supports(ones(3, 1, ScalarType.Float64), clusters: 1 << 28));
     }
 }

@@ -21,6 +21,10 @@ public class HardNegativeSearchTests
         return cosines;
     }
 
+    /// <summary>A block takes about 0.5 GB for each matrix of similarities, however large the corpus is.</summary>
+    [Theory, InlineData(0, 256), InlineData(1 << 18, 256), InlineData(1_000_000, 67), InlineData(10_000_000_000, 1)]
+    public void ABlock_HasFewerRows_InALargeCorpus(long rows, int block) => Assert.Equal(block, HardNegativeSearch.BlockOf(rows));
+
     /// <summary>Finds the same triplets by plain loops.</summary>
     private static List<(long, long, long)> Naive(HardNegativeSearch search, double[,] own, double[,] guide)
     {

@@ -248,4 +248,14 @@ public class LossSettingTests
             Assert.Equal((At(step) - At(-step)) / (2 * step), expected[i], 1e-6);
         }
     }
+
+    [Theory, InlineData(0), InlineData(1), InlineData(double.NaN), InlineData(double.NegativeInfinity)]
+    public void TheLeftEndOfAHistogram_IsRefusedByItsOwnValue(double minimum)
+    {
+        var e = Assert.Throws<ArgumentOutOfRangeException>(() => new DynamicSoftMarginLoss(minimum));
+        Assert.StartsWith("minimum must be finite and less than 0", e.Message);
+        Assert.Equal(minimum, e.ActualValue);
+        Assert.StartsWith("momentum must be greater than 0", Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DynamicSoftMarginLoss(momentum: 0)).Message);
+    }
 }

@@ -88,4 +88,15 @@ public class RankingLossTests
         var values = matrix.detach().contiguous().data<double>().ToArray();
         return [.. values.Chunk((int)matrix.size(1))];
     }
+
+    /// <summary>With the anchor in its own ranking, k is one greater, and must not overflow.</summary>
+    [Fact]
+    public void SmoothRecall_TakesTheGreatestDepth()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var most = SmoothRecallAtKLoss.SurrogatePrecision(int.MaxValue);
+        using var many = SmoothRecallAtKLoss.SurrogatePrecision(1 << 20);
+        Assert.Equal(many.call(x, y).item<double>(), most.call(x, y).item<double>(), 12);
+    }
 }

@@ -160,4 +160,14 @@ public class SeededMinerTests
 
     private static HashSet<(long, long, long)> Set(Triplets t) =>
         [.. t.Anchors.data<long>().ToArray().Zip(t.Positives.data<long>().ToArray(), t.Negatives.data<long>().ToArray())];
+
+    /// <summary>Neither the process nor a raw overflow ends the call: the error says what to change.</summary>
+    [Theory, InlineData(int.MaxValue), InlineData(1 << 28)]
+    public void RandomTriplets_ThatNoArrayHolds_AreRefused(int tripletsPerAnchor)
+    {
+        using var scope = NewDisposeScope();
+        var e = Assert.Throws<InvalidOperationException>(
+            () => new RandomTripletsMiner(tripletsPerAnchor).Mine(rand(4, 4), Pairs.FromLabels(tensor(new long[] { 1, 1, 2, 2 }))));
+        Assert.Contains("triplets", e.Message);
+    }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MetricLearning;
 
 /// <summary>A sparse matrix by columns: for each column its rows, ascending, and their values.</summary>
@@ -8,12 +10,18 @@ internal sealed class InvertedIndex
 
     /// <param name="matrix">The rows.</param>
     /// <param name="width">The number of columns.</param>
+    /// <exception cref="InvalidOperationException">The rows have more entries than an array can hold.</exception>
     public InvertedIndex(ReadOnlySpan<SparseRow> matrix, int width)
     {
         starts = new int[width + 1];
         foreach (var row in matrix)
             foreach (var column in row.Columns) starts[column + 1]++;
-        for (var column = 0; column < width; column++) starts[column + 1] = checked(starts[column + 1] + starts[column]);
+        for (var column = 0; column < width; column++)
+        {
+            var end = (long)starts[column + 1] + starts[column];
+            starts[column + 1] = end <= Array.MaxLength ? (int)end : throw new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture, $"The rows have more than {Array.MaxLength} weights. Shorten the lists of neighbors."));
+        }
         (rows, values) = (new int[starts[width]], new double[starts[width]]);
         var next = starts[..width];
         for (var r = 0; r < matrix.Length; r++)

@@ -30,7 +30,7 @@ internal static class KReciprocalEncoding
     /// <summary>The rows among a row's first k + 1 (itself and k neighbors) that have it among their own, nearest first.</summary>
     private static int[] Reciprocal(NeighborLists lists, int row, int k)
     {
-        var depth = Math.Min(k + 1, lists.Width);
+        var depth = Math.Min(k, lists.Width - 1) + 1;
         var (found, count) = (Scratch.Ints(depth), 0);
         foreach (var candidate in lists.Rows(row)[..depth])
             if (lists.Rows(candidate)[..depth].Contains(row)) found[count++] = candidate;

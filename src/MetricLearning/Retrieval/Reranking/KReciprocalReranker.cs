@@ -58,7 +58,7 @@ public sealed record KReciprocalReranker : Reranker
 
     private Distance First => Distance ?? (Dialect == KReciprocalDialect.FastReId ? Distance.Cosine : Distance.EuclideanSquared);
 
-    private int ListWidth => Dialect == KReciprocalDialect.FastReId ? K1 : Math.Max(K1 + 1, K2);
+    private int ListWidth => Dialect == KReciprocalDialect.FastReId ? K1 : Math.Max(Math.Min(K1, int.MaxValue - 1) + 1, K2);
 
     /// <summary>Re-ranks from given distances. <see cref="KReciprocalDialect.Zhong"/> takes them as they are (the paper's are squared
     /// Euclidean), <see cref="KReciprocalDialect.TorchReId"/> squares them.</summary>
@@ -71,6 +71,7 @@ public sealed record KReciprocalReranker : Reranker
     /// <returns>The new distances [Q, G], computed on request.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>
     /// <exception cref="NotSupportedException">The dialect is fast-reid's, which needs features.</exception>
+    /// <exception cref="InvalidOperationException">The lists of neighbors have more entries than an array can hold.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor queryGallery, Tensor queryQuery, Tensor galleryGallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MetricLearning;
 
 /// <summary>The nearest rows of each query, nearest first and ties by index, and the key of each query's farthest row.</summary>
@@ -8,10 +10,15 @@ internal sealed class NeighborLists
     private readonly int[] rows;
     private readonly double[] keys;
 
+    /// <exception cref="InvalidOperationException">The lists have more entries than an array can hold.</exception>
     private NeighborLists(int queries, int width)
     {
+        var entries = (long)queries * width;
+        if (entries > Array.MaxLength) throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+            $"Lists of {width} neighbors of {queries} rows have {entries} entries, and at most {Array.MaxLength} can be kept. "
+            + $"Shorten the lists."));
         Width = width;
-        (rows, keys, FarthestKeys) = (new int[(long)queries * width], new double[(long)queries * width], new double[queries]);
+        (rows, keys, FarthestKeys) = (new int[entries], new double[entries], new double[queries]);
     }
 
     /// <summary>The number of rows in each list: the requested number, or all rows if there are fewer.</summary>

@@ -339,4 +339,27 @@ public class KReciprocalRerankerTests
             }
         return result;
     }
+
+    /// <summary>A list has one row more than k1, which must not overflow.</summary>
+    [Fact]
+    public void TheGreatestK1_IsThatOfAllRows()
+    {
+        foreach (var dialect in Enum.GetValues<KReciprocalDialect>())
+        {
+            using var scope = NewDisposeScope();
+            var features = randn(12, 4);
+            Tensor Of(int k1) => new KReciprocalReranker(k1, 3) { Dialect = dialect }.Rerank(features).Matrix(ScalarType.Float64);
+            // Half of k1 counts too, so it is also as large as the set.
+            Assert.Equal(Of(100).data<double>().ToArray(), Of(int.MaxValue).data<double>().ToArray());
+        }
+    }
+
+    /// <summary>The lists of all rows would not fit into an array. The call says so before it begins.</summary>
+    [Fact]
+    public void ListsThatNoArrayHolds_AreRefusedBeforeTheWork()
+    {
+        var e = Assert.Throws<InvalidOperationException>(() => NeighborLists.Of(null!, 50_000, 50_000, 50_000));
+        Assert.Equal("Lists of 50000 neighbors of 50000 rows have 2500000000 entries, and at most 2147483591 can be kept. "
+            + "Shorten the lists.", e.Message);
+    }
 }
