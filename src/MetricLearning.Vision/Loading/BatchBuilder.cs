@@ -32,7 +32,10 @@ internal sealed class BatchBuilder : IDisposable
         bytes = onBatches ? 3 * height * width : sizeof(float) * transform.Values;
         images = onBatches ? Memory([indices.Length, 3, height, width], ScalarType.Byte)
             : Memory([indices.Length, transform.Channels, transform.Height, transform.Width], ScalarType.Float32);
-        memory = Address(images);
+        unsafe
+        {
+            memory = (nint)TensorMemory.Of(images);
+        }
     }
 
     /// <summary>The positions of the images in the list.</summary>
@@ -104,9 +107,4 @@ internal sealed class BatchBuilder : IDisposable
 
     /// <summary>The memory of one image.</summary>
     private unsafe Span<byte> Slot(int slot) => new((byte*)memory + (long)slot * bytes, bytes);
-
-    private static unsafe nint Address(Tensor tensor)
-    {
-        fixed (byte* first = tensor.bytes) return (nint)first;
-    }
 }

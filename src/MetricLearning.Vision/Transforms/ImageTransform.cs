@@ -198,7 +198,7 @@ public sealed class ImageTransform
     /// <exception cref="ArgumentException"><paramref name="images"/> is null or has another shape or type, or <paramref name="epoch"/> is
     /// negative.</exception>
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
-    public Tensor Apply(Tensor images, ulong seed = 0, int epoch = 0)
+    public unsafe Tensor Apply(Tensor images, ulong seed = 0, int epoch = 0)
     {
         Guard.Alive(images);
         Guard.AtLeast(epoch, 0);
@@ -212,13 +212,15 @@ public sealed class ImageTransform
         var picture = new Picture();
         for (var i = 0; i < images.size(0); i++)
         {
-            var source = interleaved.bytes.Slice(i * 3 * height * width, 3 * height * width);
+            // A batch may have more bytes than a span, so each image has its own.
             var pixels = picture.Replace(width, height, out _);
+            var length = 3 * height * width;
+            var source = new ReadOnlySpan<byte>(TensorMemory.Of(interleaved) + (long)i * length, length);
             for (var pixel = 0; pixel < height * width; pixel++)
                 source.Slice(3 * pixel, 3).CopyTo(pixels[(Picture.BytesPerPixel * pixel)..]);
             var random = SeededRandom.ForStream(seed, (ulong)epoch, (ulong)i);
             ApplyFixed(picture, random);
-            ApplyRest(picture, MemoryMarshal.Cast<byte, float>(result.bytes).Slice(i * Values, Values), random);
+            ApplyRest(picture, new Span<float>((float*)TensorMemory.Of(result) + (long)i * Values, Values), random);
         }
         return result.MoveToOuterDisposeScope();
     }
