@@ -1,5 +1,8 @@
 using System.Linq.Expressions;
+using System.Text;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.VectorData;
+using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search.Tests;
 
@@ -64,6 +67,59 @@ public sealed class PackedFilterTests : IDisposable
         }
     }
 
+    /// <summary>Filters of five properties with 8,192 values each have 2⁶⁵ combinations, more than 64 bits tell apart.</summary>
+    [Fact]
+    public async Task MoreCombinationsThanANumberCounts_KeepTheirOwnAnswers()
+    {
+        const int rows = 2 * BlockRows + 500, different = BlockRows - 1, half = BlockRows / 2;      // null is a value too
+        using var store = new SqliteVectorStore(folder.File("gallery.db"));
+        var (records, vectors) = (store.GetCollection<int, Fivefold>("records"), DrawnRows.Of(RowKind.Plain, rows, Width, seed: 1));
+        await records.EnsureCollectionExistsAsync();
+        await records.UpsertAsync(Enumerable.Range(0, rows).Select(key => new Fivefold
+        {
+            Id = key, A = Value(key, 0), B = Value(key, 1), C = Value(key, 2), D = Value(key, 3), E = Value(key, 4), Vector = vectors[key],
+        }));
+        foreach (var wanted in Enumerable.Range(10, 5))
+        {
+            var found = await records.SearchAsync(vectors[0], Nearest, new()
+            {
+                Filter = r => r.A == wanted && r.B == wanted && r.C == wanted && r.D == wanted && r.E == wanted,
+            }).ToListAsync();
+            Assert.Equal(Enumerable.Range(0, rows).Where(key => Enumerable.Range(0, 5).All(i => Value(key, i) == wanted)),
+                found.Select(hit => hit.Record.Id).Order());
+        }
+
+        // In the second block, row 10 + i differs from row 10 + i of the first block in property i only, by half of all values.
+        static int Value(int key, int property) =>
+            key % different + (key == different + 10 + property ? half : 0);
+    }
+
+    /// <summary>Another search may find that a property has too many values to be kept, while this one reads.</summary>
+    [Fact]
+    public void ValuesThatAreNotKeptAnyMore_AreStillThoseOfARunningSearch()
+    {
+        using var opened = new SqliteConnection("Data Source=:memory:");
+        opened.Open();
+        ValueEntry.CreateTable(opened);
+        for (var block = 0; block < 9; block++)
+        {
+            var values = new BlockValues();
+            for (var row = block * BlockRows; row < (block + 1) * BlockRows; row++)
+                values.Add((long)row, Encoding.UTF8.GetBytes($"{{\"Number\":{row}}}"));
+            ValueEntry.Add(opened, file: 1, block, values);
+        }
+#pragma warning disable MEVD9001     // the store itself uses this preview
+        var column = new FilterColumn(new DataPropertyModel("Number", typeof(int)), file: 1, BlockRows);
+#pragma warning restore MEVD9001
+        column.Load(opened, 1);
+        using var running = column.Blocks(opened, 1).GetEnumerator();
+        column.Load(opened, 9);
+        Assert.True(column.IsWide);
+        Assert.True(running.MoveNext());
+        var (codes, known) = running.Current!.Value;
+        Assert.Equal(Enumerable.Range(0, BlockRows), codes.Select(code => (int)known[code]!));
+    }
+
     private static async Task CheckAsync(ExactCollection<int, Tagged> records, Dictionary<int, Tagged> all)
     {
         var name = "b";
@@ -110,6 +166,17 @@ public sealed class PackedFilterTests : IDisposable
         [VectorStoreData] public double Price { get; set; }
         [VectorStoreData] public int? Count { get; set; }
         [VectorStoreData] public List<string> Tags { get; set; } = [];
+        [VectorStoreVector(Width)] public float[]? Vector { get; set; }
+    }
+
+    public sealed class Fivefold
+    {
+        [VectorStoreKey] public int Id { get; set; }
+        [VectorStoreData] public int A { get; set; }
+        [VectorStoreData] public int B { get; set; }
+        [VectorStoreData] public int C { get; set; }
+        [VectorStoreData] public int D { get; set; }
+        [VectorStoreData] public int E { get; set; }
         [VectorStoreVector(Width)] public float[]? Vector { get; set; }
     }
 

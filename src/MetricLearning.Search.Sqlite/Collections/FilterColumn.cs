@@ -50,9 +50,13 @@ internal sealed class FilterColumn(PropertyModel property, long file, int rows)
     /// <summary>The blocks that the last loading read; null for a block whose values were not stored.</summary>
     /// <param name="opened">The connection.</param>
     /// <param name="count">The number of blocks.</param>
-    public IEnumerable<ValueBlock?> Blocks(SqliteConnection opened, int count) => IsWide
-        ? Read(opened, 0, count).Select(bytes => bytes is null ? (ValueBlock?)null : Decoded(bytes))
-        : blocks.Take(count).ToArray().Select(codes => codes is null ? (ValueBlock?)null : new ValueBlock(codes, known));
+    public IEnumerable<ValueBlock?> Blocks(SqliteConnection opened, int count)
+    {
+        if (IsWide) return Read(opened, 0, count).Select(bytes => bytes is null ? (ValueBlock?)null : Decoded(bytes));
+        // The blocks are read later, when another thread may load more of them, so they take the values as they are now.
+        var now = known;
+        return blocks.Take(count).ToArray().Select(codes => codes is null ? (ValueBlock?)null : new ValueBlock(codes, now));
+    }
 
     /// <summary>The bytes of each block: empty if no row has the property, null if they were not stored.</summary>
     private IEnumerable<byte[]?> Read(SqliteConnection opened, int first, int count)

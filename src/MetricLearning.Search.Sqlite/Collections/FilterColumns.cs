@@ -62,8 +62,11 @@ internal sealed class FilterColumns<TKey, TRecord>(RecordModel<TKey, TRecord> mo
         Func<ValueBlock[], int, bool> Answers(IEnumerable<int> counts)
         {
             int[] sizes = [.. counts];
-            var all = sizes.Aggregate(1L, (product, size) => Math.Min(long.MaxValue / int.MaxValue, product) * Math.Max(1, size));
-            var (few, many) = (all <= MostAnswers ? new sbyte[all] : null, new Dictionary<long, bool>());
+            var all = sizes.Aggregate(UInt128.One, (product, size) =>
+                product > long.MaxValue ? product : product * (uint)Math.Max(1, size));
+            // 64 bits would give two combinations one number.
+            if (all > long.MaxValue) return Ask;
+            var (few, many) = (all <= MostAnswers ? new sbyte[(int)all] : null, new Dictionary<long, bool>());
             return (values, row) =>
             {
                 var place = 0L;
