@@ -117,6 +117,9 @@ public sealed class MatchDecision
             var node = JsonMembers.Root(json);
             double[] starts = Numbers("starts"), heights = Numbers("probabilities");
             if (starts.Length == 0 || starts.Length != heights.Length) throw new FormatException("its steps are not complete");
+            if (!starts.Zip(starts.Skip(1)).All(pair => pair.First < pair.Second)
+                || !heights.Zip(heights.Skip(1)).All(pair => pair.First <= pair.Second) || heights[0] < 0 || heights[^1] > 1)
+                throw new FormatException("its steps do not rise, with probabilities from 0 to 1");
             return new MatchDecision((bool)node.Member("largerIsNearer"), Guard.Between((double)node.Member("prior"), 0, 1, "prior"),
                 new AnswerRule((double)node.Member("match"), (double)node.Member("noMatch"), starts, heights),
                 Interval("falseMatchRate"), Interval("falseNonMatchRate"));

@@ -40,7 +40,14 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
     public RowShape Shape { get; }
 
     /// <summary>The number of rows.</summary>
-    public int Count => snapshot.Rows.Count - snapshot.Rows.Dead;
+    public int Count
+    {
+        get
+        {
+            var rows = snapshot.Rows;       // read once: a writer may publish another snapshot between two reads
+            return rows.Count - rows.Dead;
+        }
+    }
 
     /// <summary>The keys and data of the rows at this moment, in the order in which they were written.</summary>
     public IEnumerable<(TKey Key, TData Data)> All()

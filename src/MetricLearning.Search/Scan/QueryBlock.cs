@@ -53,14 +53,23 @@ internal sealed unsafe class QueryBlock : IDisposable
         var words = packs ? (nuint)whole * Sieve.Strip * (nuint)padded * sizeof(short) : 0;
         var bytes = usesBytes ? (nuint)whole * (nuint)ByteProduct.StripLength(padded) * sizeof(int) : 0;
         memory = (byte*)NativeMemory.AlignedAlloc(2 * numbers + 2 * row + words + bytes, 64);
-        shared = (double*)memory;
-        sharedOfBytes = (double*)(memory + numbers);
-        working = (int*)(memory + 2 * numbers);
-        panel = (int*)(memory + 2 * numbers + row);
-        strips = (int*)(memory + 2 * numbers + 2 * row);
-        byteStrips = (int*)(memory + 2 * numbers + 2 * row + words);
-        if (packs) queries.Write(first, count, strips);
-        if (usesBytes) byteNumbers = queries.WriteBytes(first, count, byteStrips);
+        try
+        {
+            shared = (double*)memory;
+            sharedOfBytes = (double*)(memory + numbers);
+            working = (int*)(memory + 2 * numbers);
+            panel = (int*)(memory + 2 * numbers + row);
+            strips = (int*)(memory + 2 * numbers + 2 * row);
+            byteStrips = (int*)(memory + 2 * numbers + 2 * row + words);
+            if (packs) queries.Write(first, count, strips);
+            if (usesBytes) byteNumbers = queries.WriteBytes(first, count, byteStrips);
+        }
+        catch
+        {
+            // No object is made that could free it.
+            NativeMemory.AlignedFree(memory);
+            throw;
+        }
     }
 
     /// <summary>The first query.</summary>

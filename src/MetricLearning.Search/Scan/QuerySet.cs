@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace MetricLearning.Search;
@@ -23,9 +24,14 @@ internal sealed unsafe class QuerySet
     /// <param name="queries">The queries. They have the right width and are finite. None is all zeros if they are compared by
     /// angle.</param>
     /// <param name="threads">The largest number of threads.</param>
+    /// <exception cref="ArgumentException">There are more queries than an array holds.</exception>
     public QuerySet(RowShape shape, Center center, IReadOnlyList<ReadOnlyMemory<float>> queries, int threads)
     {
         (this.shape, Count) = (shape, queries.Count);
+        var most = Array.MaxLength / shape.Padded;
+        if (Count > most) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"queries must be at most {most} vectors of {shape.Width} numbers in one call, got {Count}; search in several calls."),
+            nameof(queries));
         vectors = PinnedMemory.Of<float>((long)Count * shape.Width);
         codes = PinnedMemory.Of<short>((long)Count * shape.Padded);
         (Squares, Numbers) = (new double[Count], new QueryNumbers[Count]);

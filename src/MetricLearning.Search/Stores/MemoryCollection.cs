@@ -29,7 +29,12 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
 
     internal override RecordView<TKey, TRecord>? View() => Table();
 
-    internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => Table()?.Write(records);
+    internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records)
+    {
+        // The collection may have been deleted while the vectors were made.
+        using var table = (RecordTable<TKey, TRecord>)Existing();
+        table.Write(records);
+    }
 
     internal override void Remove(IReadOnlyCollection<TKey> keys) => Table()?.Remove(keys);
 

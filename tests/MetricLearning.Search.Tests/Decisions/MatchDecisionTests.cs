@@ -188,6 +188,20 @@ public class MatchDecisionTests
         }
     }
 
+    /// <summary>A search in steps that are not sorted would find any probability, and one above 1 would be shown as it is.</summary>
+    [Theory]
+    [InlineData("[0.5, 0.1]", "[0.2, 0.3]"), InlineData("[0.1, 0.1]", "[0.2, 0.3]")]
+    [InlineData("[0.1, 0.5]", "[0.3, 0.2]"), InlineData("[0.1, 0.5]", "[0.3, 1.5]"), InlineData("[0.1, 0.5]", "[-0.3, 0.5]")]
+    public void ADecision_WhoseStepsDoNotRise_IsRefused(string starts, string probabilities)
+    {
+        var json = JsonNode.Parse(MatchDecision.Calibrate(Draw(500, 2000, seed: 5)).ToJson())!.AsObject();
+        (json["starts"], json["probabilities"]) = (JsonNode.Parse(starts), JsonNode.Parse(probabilities));
+        Assert.Contains("its steps do not rise", Assert.Throws<InvalidDataException>(
+            () => MatchDecision.Parse(json.ToJsonString())).Message, StringComparison.Ordinal);
+        (json["starts"], json["probabilities"]) = (JsonNode.Parse("[0.1, 0.5]"), JsonNode.Parse("[0.3, 0.3]"));
+        Assert.Equal(0.3, MatchDecision.Parse(json.ToJsonString()).Decide(0.6).Probability, 12);
+    }
+
     [Theory]
     [InlineData(49)]        // 1 / 49.0 * 49 is less than 1
     [InlineData(100)]

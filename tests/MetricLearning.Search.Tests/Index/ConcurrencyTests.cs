@@ -41,6 +41,24 @@ public class ConcurrencyTests
             new SearchRow<int>(key, row, new RowLabels { Identity = generation })));
     }
 
+    /// <summary>The number of rows is that of one moment too: it does not take the rows of one and the removed rows of another.</summary>
+    [Fact]
+    public async Task TheCount_IsThatOfOneMoment()
+    {
+        const int width = 2, count = 50, writes = 4000;
+        SearchRow<int>[] rows = [.. DrawnRows.Of(RowKind.Plain, count, width, seed: 6).Select((row, key) => new SearchRow<int>(key, row))];
+        var index = new ExactIndex<int>(width, threads: 1);
+        index.Upsert(rows);
+        var writer = Task.Run(() =>
+        {
+            for (var i = 0; i < writes; i++) index.Upsert(rows);
+        });
+        var seen = new HashSet<int>();
+        while (!writer.IsCompleted) seen.Add(index.Count);
+        await writer;
+        Assert.Equal([count], seen.Append(index.Count).Distinct());
+    }
+
     [Fact]
     public async Task ManyWriters_LoseNothing()
     {

@@ -1,8 +1,33 @@
+using System.Collections;
+
 namespace MetricLearning.Search.Tests;
 
 /// <summary>Tests what an index stores, refuses and removes.</summary>
 public class ExactIndexTests
 {
+    /// <summary>A list that has one vector again and again.</summary>
+    private sealed class Repeated(float[] vector, int count) : IReadOnlyList<ReadOnlyMemory<float>>
+    {
+        public int Count => count;
+
+        public ReadOnlyMemory<float> this[int index] => vector;
+
+        public IEnumerator<ReadOnlyMemory<float>> GetEnumerator() =>
+            Enumerable.Repeat((ReadOnlyMemory<float>)vector, count).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+
+    [Fact]
+    public void MoreQueriesThanAnArrayHolds_AreRefusedByTheirNumber()
+    {
+        var shape = new RowShape(SearchMetric.Dot, RowShape.LargestWidth);
+        var e = Assert.Throws<ArgumentException>(
+            () => new QuerySet(shape, new RowSet(shape).Center, new Repeated(new float[RowShape.LargestWidth], 40_000), threads: 1));
+        Assert.StartsWith("queries must be at most 32767 vectors of 65536 numbers in one call, got 40000; search in several calls.",
+            e.Message);
+    }
+
     private static readonly float[] x = [1, 2, 3], y = [3, 2, 1];
 
     [Fact]

@@ -46,17 +46,37 @@ public sealed class MemoryStoreTests : StoreConformance
         Assert.Contains("the record moon", thrown.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Records must not vanish without an error, as they do not in the other stores.</summary>
+    [Fact]
+    public async Task ACollectionThatIsDeletedWhileVectorsAreMade_TakesNoRecords()
+    {
+        using var generator = new LetterCounts();
+        using var made = new MemoryVectorStore { EmbeddingGenerator = generator };
+        var words = made.GetDynamicCollection("words", new VectorStoreCollectionDefinition
+        {
+            Properties = [new VectorStoreKeyProperty("Key", typeof(string)), new VectorStoreVectorProperty("Text", typeof(string), 26)],
+        });
+        await words.EnsureCollectionExistsAsync();
+        generator.BeforeAnswer = () => words.EnsureCollectionDeletedAsync();
+        var thrown = await Assert.ThrowsAsync<VectorStoreException>(
+            () => words.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "moon", ["Text"] = "moon" }));
+        Assert.Contains("The collection 'words' does not exist", thrown.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>Counts how often a text has each letter.</summary>
     private sealed class LetterCounts : IEmbeddingGenerator<string, Embedding<float>>
     {
         public int Calls { get; private set; }
 
-        public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<string> values,
+        public Func<Task> BeforeAnswer { get; set; } = () => Task.CompletedTask;
+
+        public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<string> values,
             EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
         {
             Calls++;
-            return Task.FromResult(new GeneratedEmbeddings<Embedding<float>>(values.Select(text => new Embedding<float>(
-                Enumerable.Range(0, 26).Select(letter => (float)text.Count(c => c == 'a' + letter)).ToArray()))));
+            await BeforeAnswer();
+            return new GeneratedEmbeddings<Embedding<float>>(values.Select(text => new Embedding<float>(
+                Enumerable.Range(0, 26).Select(letter => (float)text.Count(c => c == 'a' + letter)).ToArray())));
         }
 
         public object? GetService(Type serviceType, object? serviceKey = null) => null;
