@@ -145,6 +145,7 @@ internal sealed class ImageNetwork : IDisposable
     {
         try
         {
+            RuntimeTelemetry.TurnOff();
             return new SessionOptions { IntraOpNumThreads = settings.Threads };
         }
         catch (TypeInitializationException e) when (e.InnerException is DllNotFoundException)

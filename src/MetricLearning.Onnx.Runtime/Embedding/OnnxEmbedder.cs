@@ -10,6 +10,8 @@ namespace MetricLearning.Onnx.Runtime;
 /// <remarks>
 /// <para>It does not need libtorch. The application must reference one native package of ONNX Runtime, such as
 /// <c>Microsoft.ML.OnnxRuntime</c>.</para>
+/// <para>Official builds of ONNX Runtime send events about their use to Microsoft. The first embedder of a process turns this off, for the
+/// whole process and before ONNX Runtime starts, unless the environment variable <c>ORT_DISABLE_TELEMETRY</c> is 0.</para>
 /// <para>Memory for decoded images is bounded for any number of callers: a few images are decoded at once, a few wait for their run, and
 /// all other callers wait before their image is decoded. The encoded image of each caller stays in memory meanwhile.</para>
 /// <para>The last digits of an embedding can depend on the place of its image in a batch, because ONNX Runtime may sum numbers in another

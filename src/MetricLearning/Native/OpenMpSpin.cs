@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 
 namespace MetricLearning;
@@ -11,7 +10,7 @@ namespace MetricLearning;
 /// environment when it is loaded, so this must run before libtorch is loaded.
 /// </remarks>
 [SupportedOSPlatform("linux")]
-internal static partial class OpenMpSpin
+internal static class OpenMpSpin
 {
     public const string Policy = "OMP_WAIT_POLICY", Count = "GOMP_SPINCOUNT";
 
@@ -21,16 +20,7 @@ internal static partial class OpenMpSpin
     /// <summary>Sets the limit in the environment of the process, unless the user has chosen how threads wait.</summary>
     public static void Bound()
     {
-        // .NET's `Environment` has its own copy of the variables, which native code does not see.
-        if (getenv(Policy) == 0 && getenv(Count) == 0) _ = setenv(Count, Turns, overwrite: 0);
+        if (NativeEnvironment.getenv(Policy) == 0 && NativeEnvironment.getenv(Count) == 0)
+            _ = NativeEnvironment.setenv(Count, Turns, overwrite: 0);
     }
-
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial nint getenv(string name);
-
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int setenv(string name, string value, int overwrite);
-
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int unsetenv(string name);
 }

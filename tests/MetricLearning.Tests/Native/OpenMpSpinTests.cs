@@ -39,8 +39,8 @@ public sealed class OpenMpSpinTests : IDisposable
         Assert.Equal((policy, count), (Read(OpenMpSpin.Policy), Read(OpenMpSpin.Count)));
     }
 
-    private static string? Read(string name) => Marshal.PtrToStringUTF8(OpenMpSpin.getenv(name));
+    private static string? Read(string name) => Marshal.PtrToStringUTF8(NativeEnvironment.getenv(name));
 
     private static void Set(string name, string? value) =>
-        Assert.Equal(0, value is null ? OpenMpSpin.unsetenv(name) : OpenMpSpin.setenv(name, value, overwrite: 1));
+        Assert.Equal(0, value is null ? NativeEnvironment.unsetenv(name) : NativeEnvironment.setenv(name, value, overwrite: 1));
 }
