@@ -1,4 +1,5 @@
 using Microsoft.Extensions.VectorData;
+using Npgsql;
 
 namespace MetricLearning.Search.Tests;
 
@@ -12,6 +13,15 @@ public sealed class ServerTests : IDisposable
 
     private PostgresVectorStore Store(string? connection = null) =>
         new(connection ?? Servers.Connection()) { Schema = schema, RetryPause = TimeSpan.FromMilliseconds(1) };
+
+    private static VectorStoreCollectionDefinition Wide(int dimension, string? index = null) => new()
+    {
+        Properties =
+        [
+            new VectorStoreKeyProperty("Key", typeof(int)),
+            new VectorStoreVectorProperty("Vector", typeof(float[]), dimension) { IndexKind = index },
+        ],
+    };
 
     private async Task FillAsync()
     {
@@ -63,6 +73,73 @@ public sealed class ServerTests : IDisposable
         Assert.Equal(200, (await items.GetAsync(item => item.Name == "new", 1000).ToListAsync()).Count);
     }
 
+    /// <summary>A program that only reads may be a database user without other rights, or be connected to a standby server.</summary>
+    [Theory, InlineData(IndexKind.Flat), InlineData(IndexKind.Hnsw)]
+    public async Task WhatExists_IsOpenedWithoutWriting(string index)
+    {
+        var canaries = await FakeModel.CanariesAsync(slant: 0);
+        using var log = new CommandLog();
+        var builder = new NpgsqlDataSourceBuilder(Servers.Connection());
+        builder.UseLoggerFactory(log);
+        await using var source = builder.Build();
+        await OpenAsync(source);
+        string[] writes = ["CREATE", "INSERT", "ALTER", "UPDATE", "LOCK", "FOR KEY SHARE"];
+        Assert.All(writes[..2], write => Assert.Contains(log.Commands, command => Has(command, write)));
+        var before = log.Commands.Count;
+        await OpenAsync(source);
+        Assert.True(log.Commands.Count > before);
+        Assert.DoesNotContain(log.Commands.Skip(before), command => writes.Any(write => Has(command, write)));
+
+        async Task OpenAsync(NpgsqlDataSource source)
+        {
+            using var store = new PostgresVectorStore(source) { Schema = schema, Canaries = canaries };
+            var records = store.GetDynamicCollection("records", Wide(4, index));
+            await records.EnsureCollectionExistsAsync();
+            Assert.NotNull(await records.GetCanariesAsync());
+            Assert.Empty(await records.SearchAsync(query, 1).ToListAsync());
+        }
+
+        static bool Has(string command, string write) => command.Contains(write, StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>An index of many rows takes longer than the timeout of other commands.</summary>
+    [Fact]
+    public async Task AnIndex_IsBuiltHoweverLongItTakes()
+    {
+        var rows = Enumerable.Range(0, 5000).Select(i => new Dictionary<string, object?>
+        {
+            ["Key"] = i, ["Vector"] = Enumerable.Range(0, 256).Select(j => MathF.Sin(i * 256 + j * j)).ToArray(),
+        });
+        using var store = Store(Servers.Connection() + ";Command Timeout=1");
+        var flat = store.GetDynamicCollection("long", Wide(256));
+        await flat.EnsureCollectionExistsAsync();
+        foreach (var part in rows.Chunk(200)) await flat.UpsertAsync(part);
+        await store.GetDynamicCollection("long", Wide(256, IndexKind.Hnsw)).EnsureCollectionExistsAsync();
+        Assert.Equal(1L, Servers.Read($"SELECT count(*) FROM pg_indexes WHERE schemaname = '{schema}' AND indexdef LIKE '%hnsw%'"));
+    }
+
+    [Fact]
+    public async Task ATimeout_SaysWhatToRaise()
+    {
+        await FillAsync();
+        await using (var one = NpgsqlDataSource.Create(Servers.Connection() + ";Maximum Pool Size=1;Timeout=1"))
+        {
+            await using var held = await one.OpenConnectionAsync();
+            using var store = new PostgresVectorStore(one) { Schema = schema, Retries = 0 };
+            var thrown = await Assert.ThrowsAsync<VectorStoreException>(() => store.GetCollection<int, Item>("items").GetAsync(1));
+            Assert.Contains("Max Pool Size", thrown.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("Check that the server runs", thrown.Message, StringComparison.Ordinal);
+        }
+        await using var source = NpgsqlDataSource.Create(Servers.Connection());
+        await using var other = await source.OpenConnectionAsync();
+        using var slow = new PostgresVectorStore(Servers.Connection() + ";Command Timeout=1") { Schema = schema, Retries = 0 };
+        Assert.NotNull(await slow.GetCollection<int, Item>("items").GetAsync(1));
+        await using var locking = await other.BeginTransactionAsync();
+        await using (var command = new NpgsqlCommand($"LOCK TABLE {schema}.items", other, locking)) await command.ExecuteNonQueryAsync();
+        var late = await Assert.ThrowsAsync<VectorStoreException>(() => slow.GetCollection<int, Item>("items").GetAsync(1));
+        Assert.Contains("'Command Timeout'", late.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task AnotherSchema_IsRefused()
     {
@@ -82,15 +159,6 @@ public sealed class ServerTests : IDisposable
         Assert.Throws<NotSupportedException>(() => store.GetDynamicCollection("wide", Wide(16_001)));
         Assert.Throws<NotSupportedException>(() => store.GetDynamicCollection("wide", Wide(2001, IndexKind.Hnsw)));
         Assert.Throws<NotSupportedException>(() => store.GetDynamicCollection("wide", Wide(8, IndexKind.DiskAnn)));
-
-        static VectorStoreCollectionDefinition Wide(int dimension, string? index = null) => new()
-        {
-            Properties =
-            [
-                new VectorStoreKeyProperty("Key", typeof(int)),
-                new VectorStoreVectorProperty("Vector", typeof(float[]), dimension) { IndexKind = index },
-            ],
-        };
     }
 
     [Fact]

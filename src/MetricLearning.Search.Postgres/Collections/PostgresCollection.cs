@@ -57,7 +57,8 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         store.CollectionExistsAsync(Name, cancellationToken);
 
     /// <summary>Creates the table and its indexes if they do not exist. An HNSW index is built from the existing rows; nobody can write
-    /// while it is built.</summary>
+    /// while it is built. The building may take longer than the <c>Command Timeout</c> of the connection string. If nothing is missing,
+    /// nothing is written, so a database user that may only read can call it.</summary>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="VectorStoreException">The schema has another table of this name, the collection has other records or vectors of
     /// another embedding space, or the server fails.</exception>

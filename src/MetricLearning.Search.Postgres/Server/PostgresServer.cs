@@ -65,7 +65,9 @@ internal sealed class PostgresServer
     public VectorStoreException Failed(string operation, NpgsqlException e, int attempt)
     {
         var tries = attempt == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" It was tried {attempt + 1} times.");
-        return new VectorStoreException($"{where}: {e.Message.TrimEnd('.')}.{tries} {Advice(e)}".TrimEnd(), e)
+        // The message of a PostgresException has several lines.
+        var said = e is PostgresException { SqlState: var state, MessageText: var text } ? $"{state}: {text}" : e.Message;
+        return new VectorStoreException($"{where}: {said.TrimEnd('.')}.{tries} {Advice(e)}".TrimEnd(), e)
         {
             VectorStoreSystemName = SystemName,
             OperationName = operation,
@@ -74,6 +76,10 @@ internal sealed class PostgresServer
 
     private static string Advice(NpgsqlException e) => (e as PostgresException)?.SqlState switch
     {
+        // The message names the settings of the pool.
+        null when e.Message.Contains("connection string", StringComparison.Ordinal) => "Nothing of this call was written.",
+        null when e.InnerException is TimeoutException => "The server did not answer in time. If it runs and can be reached, it is slow or "
+            + "waits for another program: raise 'Command Timeout' in the connection string. A call that writes has written all or nothing.",
         null => "Check that the server runs and can be reached, and repeat the call. A call that writes has written all or nothing.",
         PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
             "Check the name and the password in the connection string.",
@@ -82,6 +88,10 @@ internal sealed class PostgresServer
         PostgresErrorCodes.UndefinedColumn => "An earlier build made the tables; call EnsureCollectionExistsAsync once, which adds the "
             + "columns that are missing and keeps all records.",
         PostgresErrorCodes.InsufficientPrivilege => "Give the database user the right to do this.",
+        PostgresErrorCodes.ReadOnlySqlTransaction =>
+            "Nobody can write through this connection, for example because the server is a standby; connect to the primary server.",
+        PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable =>
+            "Raise statement_timeout or lock_timeout of the server for this database user.",
         PostgresErrorCodes.DiskFull => "Make room on the server's disk; nothing of this call was written.",
         PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.UndefinedObject =>
             "Install pgvector 0.8 or newer on the server, in a schema of the search path.",

@@ -45,6 +45,16 @@ internal sealed class CollectionList(string schema)
     /// <summary>The quoted name of a part of a table.</summary>
     public string PartOf(long id, int part) => Of(FormattableString.Invariant($"metriclearning_{id}_part_{part}"));
 
+    /// <summary>The name of an index of a collection.</summary>
+    public static string IndexOf(long id, string suffix) => FormattableString.Invariant($"metriclearning_{id}_{suffix}");
+
+    /// <summary>Makes a command that counts those of some indexes that exist.</summary>
+    public NpgsqlBatchCommand CountIndexes(string[] indexes) =>
+        new("SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND indexname = ANY($2)")
+        {
+            Parameters = { Text(schema), ColumnType.Of(typeof(string)).ListParameter(indexes) },
+        };
+
     /// <summary>Makes a command that reads the entry of a collection.</summary>
     /// <param name="collection">The name.</param>
     /// <param name="canaries">Whether the entry tells if the collection has canaries. A program without canaries does not ask.</param>

@@ -23,14 +23,33 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
     /// <summary>The quoted name of the table.</summary>
     public string Table { get; } = collections.Of(name);
 
-    /// <summary>Creates the table, its parts and its indexes if they do not exist.</summary>
-    public Task EnsureAsync(int partitions, CancellationToken cancellationToken) => ChangeAsync("create", async connection =>
+    /// <summary>Creates the table, its parts and its indexes if they do not exist. If nothing is missing, nothing is written. So database
+    /// users who cannot create tables can call it, and so can programs that are connected to a standby server.</summary>
+    public async Task EnsureAsync(int partitions, CancellationToken cancellationToken)
     {
-        await RunAsync(connection, [new(CollectionList.Lock), new(CollectionList.LoadVectors), new(collections.Create)],
-            cancellationToken).ConfigureAwait(false);
+        if (!await server.UseAsync("create", connection => IsCompleteAsync(connection, cancellationToken), cancellationToken)
+            .ConfigureAwait(false))
+            await CreateAsync(partitions, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<bool> IsCompleteAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (await ScalarAsync(connection, collections.HasCanaries, cancellationToken).ConfigureAwait(false) is false
+            || await FindAsync(connection, locks: false, cancellationToken).ConfigureAwait(false) is not { } entry
+            || entry.Agreed != entry.Space || (canaries is not null && !entry.HasCanaries)) return false;
+        string[] indexes = [.. columns.Indexes(Table).Select(index => CollectionList.IndexOf(entry.Id, index.Suffix))];
+        return indexes.Length == 0 || indexes.LongLength.Equals(
+            await ScalarAsync(connection, collections.CountIndexes(indexes), cancellationToken).ConfigureAwait(false));
+    }
+
+    private Task<bool> CreateAsync(int partitions, CancellationToken cancellationToken) => ChangeAsync("create", async connection =>
+    {
+        // Another program may hold the lock while it builds an index.
+        await RunAsync(connection, [new(CollectionList.Lock)], cancellationToken, takesLong: true).ConfigureAwait(false);
+        await RunAsync(connection, [new(CollectionList.LoadVectors), new(collections.Create)], cancellationToken).ConfigureAwait(false);
         if (await ScalarAsync(connection, collections.HasCanaries, cancellationToken).ConfigureAwait(false) is false)
             await RunAsync(connection, [new(collections.AddColumn)], cancellationToken).ConfigureAwait(false);
-        if (await FindAsync(connection, cancellationToken).ConfigureAwait(false) is not { } entry)
+        if (await FindAsync(connection, locks: true, cancellationToken).ConfigureAwait(false) is not { } entry)
         {
             var agreed = StoredSpace.Agreed(space, "", name);
             var added = await ScalarAsync(connection, collections.Add(name, columns.Schema, agreed), cancellationToken)
@@ -47,8 +66,8 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         if (canaries is not null && !entry.HasCanaries)
             await RunAsync(connection, [collections.AddCanaries(name, canaries.ToJson())], cancellationToken).ConfigureAwait(false);
         await RunAsync(connection, [.. columns.Indexes(Table).Select(index => new NpgsqlBatchCommand(
-            $"CREATE INDEX IF NOT EXISTS {SqlNames.Quoted($"metriclearning_{entry.Id}_{index.Suffix}")} ON {index.On}"))],
-            cancellationToken).ConfigureAwait(false);
+            $"CREATE INDEX IF NOT EXISTS {SqlNames.Quoted(CollectionList.IndexOf(entry.Id, index.Suffix))} ON {index.On}"))],
+            cancellationToken, takesLong: true).ConfigureAwait(false);
     }, cancellationToken);
 
     /// <summary>Writes records. A record replaces the one with the same key. If it throws, none is written.</summary>
@@ -60,7 +79,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             + (columns.Updates.Length > 0 ? $"UPDATE SET {columns.Updates}" : "NOTHING");
         return ChangeAsync("upsert", async connection =>
         {
-            var (_, _, agreed, _) = await FindAsync(connection, cancellationToken).ConfigureAwait(false) ?? throw Missing();
+            var (_, _, agreed, _) = await FindAsync(connection, locks: true, cancellationToken).ConfigureAwait(false) ?? throw Missing();
             columns.Model.CheckLengths(records, agreed);
             foreach (var part in ordered.Chunk(Part))
                 await RunAsync(connection, [.. part.Select(record =>
@@ -76,7 +95,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
     public Task RemoveAsync(IReadOnlyCollection<TKey> keys, CancellationToken cancellationToken) => ChangeAsync("delete",
         async connection =>
         {
-            if (await FindAsync(connection, cancellationToken).ConfigureAwait(false) is null) throw Missing();
+            if (await FindAsync(connection, locks: true, cancellationToken).ConfigureAwait(false) is null) throw Missing();
             await RunAsync(connection, [new($"DELETE FROM {Table} WHERE {columns.Key} = ANY($1)")
             {
                 Parameters = { columns.KeysParameter(keys) },
@@ -86,7 +105,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
     /// <summary>The canaries of the collection; null if it has none.</summary>
     public Task<GalleryCanaries?> CanariesAsync(CancellationToken cancellationToken) => server.UseAsync("get", async connection =>
     {
-        var found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
+        var found = await FindAsync(connection, locks: false, cancellationToken).ConfigureAwait(false);
         var (id, _, _, _) = found ?? throw Missing();
         return await ScalarAsync(connection, collections.Canaries(id), cancellationToken).ConfigureAwait(false) is string stored
             ? StoredCanaries.Read(stored, name) : null;
@@ -176,10 +195,10 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             return true;
         }, cancellationToken);
 
-    private async Task<(long Id, string Space, string Agreed, bool HasCanaries)?> FindAsync(NpgsqlConnection connection,
+    private async Task<(long Id, string Space, string Agreed, bool HasCanaries)?> FindAsync(NpgsqlConnection connection, bool locks,
         CancellationToken cancellationToken)
     {
-        var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, canaries is not null, locks: true) } };
+        var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, canaries is not null, locks) } };
         await using var disposing = batch.ConfigureAwait(false);
         var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using var closing = reader.ConfigureAwait(false);
@@ -209,11 +228,17 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         return await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Runs commands in one call.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="commands">The commands.</param>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <param name="takesLong">Whether they may take longer than the <c>Command Timeout</c> of the connection string.</param>
     private static async Task RunAsync(NpgsqlConnection connection, IReadOnlyCollection<NpgsqlBatchCommand> commands,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, bool takesLong = false)
     {
         if (commands.Count == 0) return;
         var batch = new NpgsqlBatch(connection);
+        if (takesLong) batch.Timeout = 0;
         await using var disposing = batch.ConfigureAwait(false);
         foreach (var command in commands) batch.BatchCommands.Add(command);
         await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
