@@ -157,6 +157,10 @@ public sealed class SqliteStoreTests : StoreConformance
         Assert.Throws<ArgumentException>(() => new SqliteVectorStore(":memory:")).Message, StringComparison.Ordinal);
 
     [Fact]
+    public void AFolderInPlaceOfAFile_IsNamed() => Assert.Contains("This is a folder", Assert.Throws<VectorStoreException>(() =>
+        new SqliteVectorStore(Path.GetDirectoryName(folder.File("x"))!)).Message, StringComparison.Ordinal);
+
+    [Fact]
     public async Task AnotherSchema_IsRefused()
     {
         await FilledAsync();

@@ -150,7 +150,7 @@ internal sealed class Database
         }
         catch (SqliteException e)
         {
-            throw new VectorStoreException($"{Path}: {e.Message} {Advice(e.SqliteErrorCode)}".TrimEnd(), e)
+            throw new VectorStoreException($"{Path}: {e.Message} {Advice(e.SqliteErrorCode, Path)}".TrimEnd(), e)
             {
                 VectorStoreSystemName = SystemName,
                 OperationName = operation,
@@ -212,13 +212,14 @@ internal sealed class Database
         transaction.Commit();
     }
 
-    private static string Advice(int code) => code switch
+    private static string Advice(int code, string path) => code switch
     {
         5 or 6 => "Another process has been writing for a minute; try again.",
         ReadOnly => "Make the file and its folder writable.",
         11 => "The file is damaged; restore it from a backup.",
         10 => "Make room on the disk, raise the limits of the user, or check that the disk is healthy; nothing of this call was written.",
         13 => "Make room on the disk; nothing of this call was written.",
+        CannotOpen when Directory.Exists(path) => "This is a folder, but a file was expected.",
         CannotOpen => "The folder must exist and be writable.",
         26 => "This file is not a SQLite database; choose another path.",
         _ => "",

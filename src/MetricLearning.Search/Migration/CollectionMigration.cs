@@ -28,10 +28,12 @@ public static class CollectionMigration
     /// <param name="cancellationToken">Stops the migration after a batch.</param>
     /// <returns>The number of records that were embedded; the others already existed.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentException">Both collections are the same object.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The batch is below 1.</exception>
     /// <exception cref="InvalidOperationException"><paramref name="embed"/> changed a key. The records of its batch are not
     /// written.</exception>
-    /// <exception cref="VectorStoreException">The first collection does not exist, or a store fails.</exception>
+    /// <exception cref="VectorStoreException">The first collection does not exist; then the second one is not created. Or a store
+    /// fails.</exception>
     /// <exception cref="OperationCanceledException">The migration was stopped. The next call continues it.</exception>
     public static async Task<long> RunAsync<TKey, TRecord>(VectorStoreCollection<TKey, TRecord> from,
         VectorStoreCollection<TKey, TRecord> to, Func<TRecord, TKey> key, Func<IReadOnlyList<TRecord>, CancellationToken, Task> embed,
@@ -43,6 +45,14 @@ public static class CollectionMigration
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(embed);
         Guard.AtLeast(batch, 1);
+        if (ReferenceEquals(from, to))
+            throw new ArgumentException($"to must be another collection than from, got '{to.Name}' for both.", nameof(to));
+        // A mistake in the name of the first collection must not create the second one.
+        if (!await from.CollectionExistsAsync(cancellationToken).ConfigureAwait(false))
+            throw new VectorStoreException($"The collection '{from.Name}' does not exist, so nothing can be migrated from it.")
+            {
+                CollectionName = from.Name,
+            };
         await to.EnsureCollectionExistsAsync(cancellationToken).ConfigureAwait(false);
         var there = new HashSet<TKey>();
         await foreach (var record in AllAsync(to).WithCancellation(cancellationToken).ConfigureAwait(false)) there.Add(key(record));

@@ -8,9 +8,9 @@ namespace MetricLearning.Search;
 /// batches, camera rules, one hit per identity, re-ranking, decisions, and a measurement of its own recall.</summary>
 /// <remarks>
 /// <para>Its answers are exact among the candidates. Candidates are sorted by the float64 scores of the float32 vectors, and equal scores
-/// by key. A record that the store does not return as a candidate is not found, however near it is. So over a store with an approximate
-/// index the answers are incomplete; <see cref="MeasureRecallAsync"/> measures how much. Over
-/// <see cref="ExactCollection{TKey, TRecord}"/> the answers are exact, up to <see cref="MostCandidates"/>.</para>
+/// by key. A record that the store returns twice is one candidate. A record that the store does not return as a candidate is not found,
+/// however near it is. So over a store with an approximate index the answers are incomplete; <see cref="MeasureRecallAsync"/> measures how
+/// much. Over <see cref="ExactCollection{TKey, TRecord}"/> the answers are exact, up to <see cref="MostCandidates"/>.</para>
 /// <para>The search asks a store for <see cref="OverFetch"/> times as many candidates as the number of records it needs. If a protocol or
 /// distinct identities leave too few of them, it asks for four times as many, up to <see cref="MostCandidates"/>.</para>
 /// <para>Thread safety: immutable; any number of threads may call it at once, if the collections and delegates allow it.</para>
@@ -264,7 +264,9 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
                 scored.Add((itsKey, record, ExactScore.Of(Metric, query.Span, square, row.Span), labels));
         }
         scored.Sort((x, y) => x.Score == y.Score ? order.Compare(x.Key, y.Key) : y.Score.CompareTo(x.Score));
-        var kept = options.DistinctIdentities ? scored.DistinctBy(hit => hit.Labels.Identity) : scored;
+        // A store may return a record twice, for example one that was moved meanwhile.
+        var once = scored.DistinctBy(hit => hit.Key);
+        var kept = options.DistinctIdentities ? once.DistinctBy(hit => hit.Labels.Identity) : once;
         return [.. kept.Take(wanted).Select(hit => Shown(hit.Key, hit.Record, ExactScore.Shown(Metric, hit.Score), hit.Labels))];
 
         ExactHit<TKey, TRecord> Shown(TKey itsKey, TRecord record, double score, RowLabels labels) =>

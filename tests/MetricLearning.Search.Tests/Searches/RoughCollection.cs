@@ -4,11 +4,14 @@ using Microsoft.Extensions.VectorData;
 namespace MetricLearning.Search.Tests;
 
 /// <summary>Acts as another vendor's collection with an approximate index: it returns the farthest candidate first, never finds every tenth
-/// record, and has no batches.</summary>
+/// record, and has no batches. By wish it returns each record twice.</summary>
 internal sealed class RoughCollection(VectorStoreCollection<int, Thing> inner) : VectorStoreCollection<int, Thing>
 {
     /// <summary>The number of candidates that each call asked for.</summary>
     public List<int> Asked { get; } = [];
+
+    /// <summary>Whether it returns each record twice.</summary>
+    public bool Repeats { get; init; }
 
     public override string Name => inner.Name;
 
@@ -20,7 +23,8 @@ internal sealed class RoughCollection(VectorStoreCollection<int, Thing> inner) :
     {
         lock (Asked) Asked.Add(top);
         var found = await inner.SearchAsync(searchValue, 1000, options, cancellationToken).ToListAsync(cancellationToken);
-        foreach (var hit in found.Where(hit => Finds(hit.Record.Id)).Take(top).Reverse())
+        var times = Repeats ? 2 : 1;
+        foreach (var hit in found.Where(hit => Finds(hit.Record.Id)).SelectMany(hit => Enumerable.Repeat(hit, times)).Take(top).Reverse())
             yield return new VectorSearchResult<Thing>(hit.Record, score: null);
     }
 

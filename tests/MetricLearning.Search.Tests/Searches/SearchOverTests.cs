@@ -33,6 +33,18 @@ public sealed class SearchOverTests : IAsyncLifetime
         Assert.All(rough.Asked, top => Assert.Equal(120, top));
     }
 
+    /// <summary>A store may return a record twice. It is one hit, and it does not count twice in the recall.</summary>
+    [Fact]
+    public async Task ARecordThatComesTwice_IsOneHit()
+    {
+        var search = Over(new RoughCollection(things) { Repeats = true });
+        var found = Thing.All.Where(thing => RoughCollection.Finds(thing.Id)).ToArray();
+        foreach (var query in Thing.Queries) Same(Plain(query, found, 12), await search.SearchAsync(query, 12));
+        ReadOnlyMemory<float>[] queries = [.. Thing.Queries.Select(query => (ReadOnlyMemory<float>)query)];
+        Assert.Equal((await Over(rough).MeasureRecallAsync(queries, k: 12)).Recall,
+            (await search.MeasureRecallAsync(queries, k: 12)).Recall);
+    }
+
     [Fact]
     public async Task OverOurOwnStore_AnswersAreExact()
     {

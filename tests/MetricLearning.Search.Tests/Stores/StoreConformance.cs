@@ -780,6 +780,21 @@ public abstract class StoreConformance : IDisposable
         Assert.Empty(await made.GetAsync(_ => true, 100).ToListAsync());
     }
 
+    [Fact]
+    public async Task AMigration_NeedsTwoCollections_AndTheFirstExists()
+    {
+        var (items, made) = (await FilledAsync(), Store.GetCollection<int, Item>("made"));
+        Assert.Contains("'items' for both", (await Assert.ThrowsAsync<ArgumentException>(() => RunAsync(items, items))).Message,
+            StringComparison.Ordinal);
+        var missing = Store.GetCollection<int, Item>("itmes");
+        Assert.Contains("'itmes' does not exist", (await Assert.ThrowsAsync<VectorStoreException>(() => RunAsync(missing, made))).Message,
+            StringComparison.Ordinal);
+        Assert.False(await made.CollectionExistsAsync());
+
+        static Task<long> RunAsync(VectorStoreCollection<int, Item> from, VectorStoreCollection<int, Item> to) =>
+            CollectionMigration.RunAsync(from, to, item => item.Id, (_, _) => Task.CompletedTask);
+    }
+
     /// <summary>A migration that was stopped continues where it stopped. The name changes in one step.</summary>
     [Fact]
     public async Task AMigration_ResumesAndSwitches()
