@@ -12,6 +12,8 @@ public partial class SourceFormatTests
     /// line.</summary>
     private const int ShortLine = 100;
 
+    private static readonly string[] statementEnds = [";\n", "{\n", "}\n"];
+
     private static readonly Lazy<IReadOnlyList<(string File, string[] Lines)>> sources = new(() =>
         [.. Directory.GetFiles(Repository.Root, "*.cs", SearchOption.AllDirectories)
             .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
@@ -31,6 +33,37 @@ public partial class SourceFormatTests
     [Fact]
     public void ABrokenWrap_IsFound() =>
         Assert.Equal([1], BrokenWraps(["/// A line that stops", "/// in the middle of a sentence, so that the next one starts early."]));
+
+    /// <summary>In some cultures a number has other digits, signs or separators, but a text of the library is the same everywhere. Tests
+    /// run without cultures, so no other test would notice.</summary>
+    [Fact]
+    public void NoNumber_IsFormattedByTheCulture() => Faults.None(sources.Value
+        .Where(source => source.File.StartsWith("src", StringComparison.Ordinal))
+        .SelectMany(source => FormattedByCulture(string.Join('\n', source.Lines)).Select(hole => $"{source.File}: {hole}")));
+
+    [Fact]
+    public void ANumberThatIsFormattedByTheCulture_IsFound()
+    {
+        Assert.Equal(["{bytes:N0}"],
+            FormattedByCulture("a = FormattableString.Invariant($\"{x:0.0}\");\nthrow new E($\"{bytes:N0} {id:x}\");"));
+        Assert.Empty(FormattedByCulture("text.Append(CultureInfo.InvariantCulture,\n  $\"{x}; {bytes:N0}\");"));
+    }
+
+    /// <summary>The places of texts that format a number, in a statement that does not name the invariant culture.</summary>
+    private static IEnumerable<string> FormattedByCulture(string text)
+    {
+        foreach (Match number in FormattedNumber().Matches(text))
+        {
+            var before = text[..number.Index];
+            var statement = before[(1 + statementEnds.Max(end => before.LastIndexOf(end, StringComparison.Ordinal)))..];
+            var line = before[(1 + before.LastIndexOf('\n'))..].TrimStart();
+            if (!statement.Contains("Invariant", StringComparison.Ordinal) && !line.StartsWith("//", StringComparison.Ordinal)
+                && !number.Value.Contains("Guid", StringComparison.Ordinal)) yield return number.Value;
+        }
+    }
+
+    [GeneratedRegex(@"\{[^{}""\n]*?[\w)\]]:(?:[NFGRPEC]\d*|[0#][^}""\n]*)\}")]
+    private static partial Regex FormattedNumber();
 
     /// <summary>The numbers of the lines, from 1, that stop early in the middle of a sentence.</summary>
     private static IEnumerable<int> BrokenWraps(string[] lines)

@@ -40,7 +40,8 @@ internal sealed class ImageInput
             throw new InvalidDataException(
                 $"It takes {Channels} channels, but images are prepared with {normalize?.Channels ?? 3}.");
         var bytes = (long)Channels * Height * Width * (isPixels ? 1 : sizeof(float));
-        ImageBytes = bytes <= LargestImage ? (int)bytes : throw new InvalidDataException($"Its images have {bytes:N0} bytes, too many.");
+        ImageBytes = bytes <= LargestImage ? (int)bytes
+            : throw new InvalidDataException(FormattableString.Invariant($"Its images have {bytes:N0} bytes, too many."));
     }
 
     public string Name { get; }

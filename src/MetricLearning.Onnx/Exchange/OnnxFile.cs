@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using static TorchSharp.torch;
 
@@ -62,8 +63,8 @@ public static partial class OnnxFile
         var file = OnnxWriter.File(nodes, weights.Where(named => used.Contains(named.Key)),
             graph.Inputs.Where((input, i) => i == 0 || used.Contains(input.Name)),
             outputs.Select(output => new OnnxInput(output.Key, OnnxTypes.Float, output.Value.Shape)), metadata);
-        if (file.Length > LargestFile) throw new ArgumentException(
-            $"model must fit into one ONNX file of {LargestFile:N0} bytes, but takes {file.Length:N0}: {nameof(OnnxOptions.HalfWeights)} "
+        if (file.Length > LargestFile) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"model must fit into one ONNX file of {LargestFile:N0} bytes, but takes {file.Length:N0}: {nameof(OnnxOptions.HalfWeights)} ")
                 + "halves it.", nameof(model));
         AtomicFile.Write(path, file.WriteTo);
         return space;

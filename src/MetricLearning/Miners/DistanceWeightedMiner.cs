@@ -24,7 +24,7 @@ public sealed class DistanceWeightedMiner : SeededMiner
         Cutoff = Guard.Between(cutoff, 0, 2);
         Farthest = farthest > cutoff && farthest <= 2 ? farthest
             : throw new ArgumentOutOfRangeException(nameof(farthest), farthest,
-                $"farthest must be above the cutoff, {cutoff}, and at most 2.");
+                FormattableString.Invariant($"farthest must be above the cutoff, {cutoff}, and at most 2."));
         Distance = Distance.Euclidean.Normalized();
     }
 

@@ -80,7 +80,8 @@ internal static class ImageFolder
     {
         string[] sorted = [.. files.Order(StringComparer.Ordinal)];
         return sorted.Length > 0 ? sorted
-            : throw new InvalidDataException($"There are no images in {folder} ({string.Join(", ", extensions.Order())}).");
+            : throw new InvalidDataException(
+                $"There are no images in {folder} ({string.Join(", ", extensions.Order(StringComparer.Ordinal))}).");
     }
 
     private static void CheckExists(string folder)
