@@ -22,10 +22,10 @@ internal static class RowMath
     /// <summary>Scales x along a dimension to length 1: <c>x / max(‖x‖, ε)</c>, in the type of x.</summary>
     /// <remarks>Half precision is computed in float32: its own 10⁻¹² would be 0, so a zero row would be NaN, and its lengths end at 65,504.
     /// If the length is not finite, the row is NaN: without that, a row whose squares overflow would be 0.</remarks>
-    public static Tensor Normalized(Tensor x, long dim, double epsilon = 1e-12)
+    public static Tensor Normalized(Tensor x, int dim, double epsilon = 1e-12)
     {
         var wide = Widen(x);
-        var length = linalg.vector_norm(wide, 2, [dim], keepdim: true);
+        var length = wide.norm(dim, keepdim: true);
         var guard = (length - length).detach();
         var divisor = length.clamp_min(S(wide.dtype == ScalarType.Float32 ? Math.Max(epsilon, float.Epsilon) : epsilon)).Plus(guard);
         return (wide / divisor).to(x.dtype);
