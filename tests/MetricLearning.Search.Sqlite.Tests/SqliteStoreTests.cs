@@ -145,6 +145,9 @@ public sealed class SqliteStoreTests : StoreConformance
         var thrown = await Assert.ThrowsAsync<ArgumentException>(() => keyed.UpsertAsync(new Keyed<int> { Key = 2, Vector = [3, 4] }));
         Assert.Contains("got 5 in the record 2", thrown.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(async () => await keyed.SearchAsync(new float[] { 3, 4 }, 1).ToListAsync());
+        thrown = await Assert.ThrowsAsync<ArgumentException>(async () =>
+            await keyed.SearchAsync(new float[] { 0.6f, float.NaN }, 1).ToListAsync());
+        Assert.Contains("must be finite, got NaN at index 1", thrown.Message, StringComparison.Ordinal);
         Assert.Single(await keyed.SearchAsync(normal.EmbeddingSpace!.Finish([3, 4]), 1).ToListAsync());
         using var unaware = new SqliteVectorStore(folder.File("space.db"));
         thrown = await Assert.ThrowsAsync<ArgumentException>(() =>

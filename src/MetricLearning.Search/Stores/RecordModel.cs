@@ -203,10 +203,12 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         var width = Shapes[vector].Width;
         if (known is not { Normalized: true } || (known.Dimension ?? width) != width || given.Length != width) return null;
         var length = EmbeddingSpace.LengthOf(given);
-        return Math.Abs(length - 1) <= tolerance ? null
-            : new VectorFault("must have length 1, because the embedding space says normalized",
+        // A vector with NaN has no length here. VectorFault.Of refuses it, and names the entry.
+        return Math.Abs(length - 1) > tolerance
+            ? new VectorFault("must have length 1, because the embedding space says normalized",
                 string.Create(CultureInfo.InvariantCulture, $"{length:G6} in"),
-                " EmbeddingSpace.Finish makes such vectors of what a network gives.");
+                " EmbeddingSpace.Finish makes such vectors of what a network gives.")
+            : null;
     }
 
     /// <summary>Copies a record's values, without vectors.</summary>
