@@ -32,7 +32,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private readonly double largestGalleryNorm;
     private readonly long held;
     private readonly double[]? signals;         // [Q]: a key is the squared distance divided by it
-    private readonly bool roundsInputs, fixedPoint, chooses;
+    private readonly bool roundsInputs, fixedPoint, split, chooses;
     private FixedPointSieve? sieve;
     private Tensor? block, tile;
     private PackedTiles? packed;
@@ -41,7 +41,9 @@ internal sealed unsafe class FeatureScores : ScoreSource
     /// <param name="queryFeatures">[Q, D].</param>
     /// <param name="galleryFeatures">[G, D].</param>
     /// <param name="sieve">How tiles are made for counting.</param>
-    public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures, ScoreSieve sieve = ScoreSieve.Automatic)
+    /// <param name="split">Whether 16-bit integers are split into bytes; null if the faster way is to be taken.</param>
+    public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures, ScoreSieve sieve = ScoreSieve.Automatic,
+        bool? split = null)
     {
         var form = BasicForm.Of(distance)!;
         this.distance = form.Basic;
@@ -55,8 +57,10 @@ internal sealed unsafe class FeatureScores : ScoreSource
         largestGalleryNorm = galleryRows.LargestNorm;
         var largest = Math.Max(largestGalleryNorm, queryRows.LargestNorm);
         chooses = sieve == ScoreSieve.Automatic;
-        fixedPoint = sieve is ScoreSieve.Automatic or ScoreSieve.Int16 && Device.type == TorchSharp.DeviceType.CPU && FixedPoint.IsSupported
-            && (sieve == ScoreSieve.Int16 || FixedPoint.IsFaster);
+        var mayBeFixed = sieve is ScoreSieve.Automatic or ScoreSieve.Int16 && Device.type == TorchSharp.DeviceType.CPU
+            && FixedPoint.IsSupported;
+        this.split = mayBeFixed && (split ?? SplitProduct.Pays(queryRows.Count, galleryRows.Count, width));
+        fixedPoint = mayBeFixed && (sieve == ScoreSieve.Int16 || this.split || FixedPoint.IsFaster);
         var needsFloat64 = sieve == ScoreSieve.Float64 || largest > LargestNormOfFloat
             || (!fixedPoint && (wide || width * Unit(ScalarType.Float32) > 0.1));
         CountingType = needsFloat64 ? ScalarType.Float64 : ScalarType.Float32;
@@ -102,7 +106,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     public override long TileBytes(int queries, int rows, ScalarType type)
     {
-        if (Sieves(type)) return FixedPointSieve.TileBytes(queries, rows, width);
+        if (Sieves(type)) return FixedPointSieve.TileBytes(queries, rows, width, split);
         var size = type == ScalarType.Float64 ? 8L : 4L;
         return (queries + (type == gallery.dtype ? 0 : queries + rows)) * size * width
             + (Packs(type) ? PackedTiles.Bytes(queries, rows, width) : 0);
@@ -207,7 +211,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
         };
     }
 
-    private FixedPointSieve Sieve => sieve ??= new FixedPointSieve(distance, queryRows, galleryRows, Factor, Center());
+    private FixedPointSieve Sieve => sieve ??= new FixedPointSieve(distance, queryRows, galleryRows, Factor, Center(), split);
 
     private bool Packs(ScalarType type) => type == ScalarType.Float32 && Device.type == TorchSharp.DeviceType.CPU && TileProduct.IsFast
         && !TileProduct.MmIsFast;

@@ -10,7 +10,8 @@ namespace MetricLearning;
 /// <param name="Scale">The factor of the integers; 0 for a row of zeros, or of numbers so small that 1 / scale overflows.</param>
 /// <param name="Norm"><c>‖scale · i‖</c>.</param>
 /// <param name="Residual"><c>‖z − scale · i‖</c>, or an upper bound of it if the scale is 0.</param>
-internal readonly record struct FixedPointRow(double Scale, double Norm, double Residual);
+/// <param name="Low"><c>‖scale · l‖</c> of the low bytes l of i, if the integers are split (<see cref="SplitProduct"/>); else 0.</param>
+internal readonly record struct FixedPointRow(double Scale, double Norm, double Residual, double Low);
 
 /// <summary>Products of rows of 16-bit integers: twice as many multiplications per instruction as in float32, and sums without
 /// rounding.</summary>
@@ -51,8 +52,10 @@ internal static unsafe class FixedPoint
     public static int Padded(int width) => (width + 15) / 16 * 16;
 
     /// <summary>Computes the scale of a row and the error of its integers.</summary>
+    /// <param name="z">The row, padded to <see cref="Padded"/> places.</param>
+    /// <param name="split">Whether the integers are for <see cref="SplitProduct"/>, which has no blocks.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static FixedPointRow Fit(ReadOnlySpan<double> z)
+    public static FixedPointRow Fit(ReadOnlySpan<double> z, bool split = false)
     {
         var (largest, longest) = (0.0, 0.0);
         fixed (double* p = z)
@@ -68,18 +71,22 @@ internal static unsafe class FixedPoint
                 longest = Math.Max(longest, Vector256.Sum(square));
                 for (var lane = 0; lane < SimdRows; lane++) largest = Math.Max(largest, top[lane]);
             }
-        var scale = Math.Max(largest / LargestInteger, Math.Sqrt(longest) / LargestBlock);
-        if (scale == 0 || !double.IsFinite(1 / scale)) return new FixedPointRow(0, 0, Math.Sqrt(longest) * z.Length);
-        var (norm, residual) = (Vector256<double>.Zero, Vector256<double>.Zero);
+        var scale = split ? largest / SplitProduct.LargestInteger : Math.Max(largest / LargestInteger, Math.Sqrt(longest) / LargestBlock);
+        if (scale == 0 || !double.IsFinite(1 / scale)) return new FixedPointRow(0, 0, Math.Sqrt(longest) * z.Length, 0);
+        var (norm, residual, low) = (Vector256<double>.Zero, Vector256<double>.Zero, Vector256<double>.Zero);
         fixed (double* p = z)
             for (var i = 0; i < z.Length; i += SimdRows)
             {
                 var v = Vector256.Load(p + i);
-                var near = Avx.ConvertToVector256Double(Integers(v, 1 / scale)) * scale;
+                var integers = Integers(v, 1 / scale);
+                var near = Avx.ConvertToVector256Double(integers) * scale;
                 norm += near * near;
                 residual += (v - near) * (v - near);
+                if (!split) continue;
+                var bytes = Avx.ConvertToVector256Double(integers << 24 >> 24) * scale;
+                low += bytes * bytes;
             }
-        return new FixedPointRow(scale, Math.Sqrt(Vector256.Sum(norm)), Math.Sqrt(Vector256.Sum(residual)));
+        return new FixedPointRow(scale, Math.Sqrt(Vector256.Sum(norm)), Math.Sqrt(Vector256.Sum(residual)), Math.Sqrt(Vector256.Sum(low)));
     }
 
     /// <summary>Writes the integers of a row in pairs, a step apart.</summary>
@@ -98,6 +105,29 @@ internal static unsafe class FixedPoint
                     Integers(Vector256.Load(p + i + SimdRows), inverse)).AsInt32();
                 for (var lane = 0; lane < SimdRows; lane++) target[(i / 2 + lane) * (long)step] = pairs[lane];
             }
+    }
+
+    /// <summary>Writes the integers of a row as two rows of bytes: <c>i = 256 · high + low</c>.</summary>
+    /// <param name="z">The row, padded to <see cref="Padded"/> places.</param>
+    /// <param name="scale">Its scale, fitted for split integers.</param>
+    /// <param name="high">Memory for the high bytes.</param>
+    /// <param name="low">Memory for the low bytes.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Split(ReadOnlySpan<double> z, double scale, sbyte* high, sbyte* low)
+    {
+        var inverse = scale == 0 ? 0 : 1 / scale;
+        fixed (double* p = z)
+            for (var i = 0; i < z.Length; i += 4 * SimdRows)
+            {
+                var first = Vector256.Create(Integers(Vector256.Load(p + i), inverse), Integers(Vector256.Load(p + i + SimdRows), inverse));
+                var second = Vector256.Create(Integers(Vector256.Load(p + i + 2 * SimdRows), inverse),
+                    Integers(Vector256.Load(p + i + 3 * SimdRows), inverse));
+                var integers = Vector256.Narrow(first, second);
+                Narrow(integers).Store(low + i);
+                Narrow(Vector256.Narrow(first + Vector256.Create(128) >> 8, second + Vector256.Create(128) >> 8)).Store(high + i);
+            }
+
+        static Vector128<sbyte> Narrow(Vector256<short> v) => Vector128.Narrow(v.GetLower(), v.GetUpper());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -13,7 +13,8 @@ internal sealed unsafe class FixedPointRows
     /// <param name="factor">f of a row, from the length of x.</param>
     /// <param name="center">c.</param>
     /// <param name="squared">Whether the number of a row is <c>z·z</c>; else it is <c>c·z</c>.</param>
-    public FixedPointRows(FeatureRows features, Func<double, double> factor, double[] center, bool squared)
+    /// <param name="split">Whether the integers are written as two bytes each.</param>
+    public FixedPointRows(FeatureRows features, Func<double, double> factor, double[] center, bool squared, bool split)
     {
         (this.features, this.factor) = (features, factor);
         this.center = center;
@@ -21,18 +22,22 @@ internal sealed unsafe class FixedPointRows
         Threads.For(rows.Length, row =>
         {
             var z = Read(row);
-            rows[row] = FixedPoint.Fit(z);
+            rows[row] = FixedPoint.Fit(z, split);
             fixed (double* p = z, other = squared ? z : center) Numbers[row] = ExactScores.Dot(p, other, features.Width);
         });
         var longest = 0.0;
         foreach (var norm in features.Norms) longest = Math.Max(longest, norm * factor(norm));
         fixed (double* c = center) Length = longest + Math.Sqrt(ExactScores.Dot(c, c, center.Length));
         foreach (var row in rows)
-            (LargestNorm, LargestResidual) = (Math.Max(LargestNorm, row.Norm), Math.Max(LargestResidual, row.Residual));
+        {
+            LargestNorm = Math.Max(LargestNorm, row.Norm);
+            LargestResidual = Math.Max(LargestResidual, row.Residual);
+            LargestLow = Math.Max(LargestLow, row.Low);
+        }
     }
 
     /// <summary>The number of bytes that are kept for a row.</summary>
-    public const int BytesPerRow = 32;
+    public const int BytesPerRow = 40;
 
     public double[] Numbers { get; }
 
@@ -41,6 +46,7 @@ internal sealed unsafe class FixedPointRows
 
     public double LargestNorm { get; }
     public double LargestResidual { get; }
+    public double LargestLow { get; }
 
     public FixedPointRow this[int row] => rows[row];
 
@@ -64,6 +70,15 @@ internal sealed unsafe class FixedPointRows
             }
         });
     }
+
+    /// <summary>Writes rows as bytes.</summary>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="high">Memory for the high bytes of the first row.</param>
+    /// <param name="low">Memory for its low bytes.</param>
+    /// <param name="stride">The number of bytes from one row to the next.</param>
+    public void Split(int first, int count, nint high, nint low, long stride) => Threads.For(count, i =>
+        FixedPoint.Split(Read(first + i), rows[first + i].Scale, (sbyte*)high + i * stride, (sbyte*)low + i * stride));
 
     private Span<double> Read(int row)
     {

@@ -23,9 +23,12 @@ public unsafe class ExactScoresTests
         }, iter: 200, threads: 1);
 
     [Theory]
-    [InlineData(ScoreSieve.Float32)]
-    [InlineData(ScoreSieve.Int16)]
-    public void TileScores_LieInTheIntervalOfTheirKey(ScoreSieve sieve) =>
+    [InlineData(ScoreSieve.Float32, false)]
+    [InlineData(ScoreSieve.Int16, false)]
+    [InlineData(ScoreSieve.Int16, true)]
+    public void TileScores_LieInTheIntervalOfTheirKey(ScoreSieve sieve, bool split)
+    {
+        SplitProductTests.SkipUnlessExact(split);
         Gen.OneOf(RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Tied, RetrievalCase.Extreme).Sample(c =>
         {
             using var scope = NewDisposeScope();
@@ -35,7 +38,7 @@ public unsafe class ExactScoresTests
                 {
                     using var query = c.QuerySet(features);
                     using var gallery = c.GallerySet(features);
-                    var source = new FeatureScores(distance, query.Features, gallery.Features, sieve);
+                    var source = new FeatureScores(distance, query.Features, gallery.Features, sieve, split);
                     foreach (var type in new[] { source.CountingType, ScalarType.Float64 }.Distinct())
                     {
                         source.Begin(0, query.Count, gallery.Count, type);
@@ -50,4 +53,5 @@ public unsafe class ExactScoresTests
                     }
                 }
         }, iter: 40, threads: 1);
+    }
 }
