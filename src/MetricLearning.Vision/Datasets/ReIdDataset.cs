@@ -304,7 +304,7 @@ public sealed class ReIdDataset
             throw new ArgumentException($"splits must be three names, for train, query and gallery, got {splits.Count}.", nameof(splits));
         if (splits.Contains(null))
             throw new ArgumentException("splits must be three names, for train, query and gallery, got null among them.", nameof(splits));
-        var (train, query) = (testOnly ? new ImageList([]) : Read(splits[0]), Read(splits[1]));
+        var (train, query) = (testOnly ? ImageList.None : Read(splits[0]), Read(splits[1]));
         var gallery = splits[1] == splits[2] ? query : Read(splits[2]);
         var data = InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));
         if (table.RowsOutside(splits) is { } warning) data.Warnings = [warning, .. data.Warnings];

@@ -14,22 +14,24 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
 
     /// <summary>Makes a list of these images in this order.</summary>
     /// <param name="samples">The images.</param>
-    /// <param name="hasCameras">Whether the cameras of the images are known. Default: true.</param>
+    /// <param name="hasCameras">Whether the cameras of the images are known. Say true if the only camera of the list has the number 0.
+    /// Default: null, they are known if an image has a camera other than 0.</param>
     /// <param name="countsFromZero">See <see cref="CountsFromZero"/>. Default: false.</param>
     /// <exception cref="ArgumentException"><paramref name="samples"/> is null or has an entry that is null.</exception>
-    public ImageList(IEnumerable<ImageSample> samples, bool hasCameras = true, bool countsFromZero = false)
+    public ImageList(IEnumerable<ImageSample> samples, bool? hasCameras = null, bool countsFromZero = false)
         : this(samples, hasCameras, null, countsFromZero: countsFromZero)
     {
     }
 
-    private ImageList(IEnumerable<ImageSample> samples, bool hasCameras, IReadOnlyDictionary<long, string>? names,
+    private ImageList(IEnumerable<ImageSample> samples, bool? hasCameras, IReadOnlyDictionary<long, string>? names,
         bool hasIdentities = true, bool countsFromZero = false)
     {
         ArgumentNullException.ThrowIfNull(samples);
         this.samples = [.. samples];
         if (Array.IndexOf(this.samples, null) is var missing and >= 0)
             throw new ArgumentException($"samples must not have null entries, but entry {missing} is null.", nameof(samples));
-        (HasCameras, HasIdentities, CountsFromZero, IdentityNames) = (hasCameras, hasIdentities, countsFromZero, names);
+        HasCameras = hasCameras ?? Array.Exists(this.samples, sample => sample.Camera != 0);
+        (HasIdentities, CountsFromZero, IdentityNames) = (hasIdentities, countsFromZero, names);
         Identities = hasIdentities ? [.. this.samples.Select(s => s.Identity).Distinct().Order()] : [];
         if (!hasIdentities) return;
         var labels = Identities.Select((identity, label) => (identity, label)).ToDictionary(p => p.identity, p => (long)p.label);
@@ -270,7 +272,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
                 $"0002_c1s1_000451_03.jpg (identity, camera, ...): {MessageText.Some(odd)}.");
         var kept = parsed.Select(p => p.file with { Identity = p.says!.Value.Identity, Camera = p.says.Value.Camera })
             .Where(sample => keepJunk || sample.Identity != ImageSample.LeastIdentity).ToArray();
-        return kept.Length > 0 || files.Count == 0 ? new(kept)
+        return kept.Length > 0 || files.Count == 0 ? new(kept, hasCameras: true)
             : throw new InvalidDataException($"All images in {where} are junk (identity -1), which the list leaves out.");
     }
 
@@ -295,6 +297,9 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>The same images with <paramref name="offset"/> added to each identity.</summary>
     internal ImageList Renumbered(long offset) => new(samples.Select(s => s with { Identity = s.Identity + offset }), HasCameras,
         IdentityNames?.ToDictionary(pair => pair.Key + offset, pair => pair.Value), HasIdentities, CountsFromZero);
+
+    /// <summary>The images of a part that a reader with cameras was not asked for.</summary>
+    internal static ImageList None { get; } = new([], hasCameras: true);
 
     /// <summary>Whether an identity of this list is a real one: neither junk nor a distractor.</summary>
     internal bool IsSomebody(long identity) => identity >= First;

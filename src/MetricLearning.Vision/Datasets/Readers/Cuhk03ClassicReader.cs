@@ -29,7 +29,7 @@ internal static partial class Cuhk03ClassicReader
                 true, $"{splits}: split {split}, {name}");
         }
         return new(string.Create(CultureInfo.InvariantCulture, $"CUHK03 split {split}"),
-            testOnly ? new ImageList([]) : Part("train"), Part("query"), Part("gallery"), RetrievalProtocol.Cuhk03,
+            testOnly ? ImageList.None : Part("train"), Part("query"), Part("gallery"), RetrievalProtocol.Cuhk03,
             PublishedDataset.Cuhk03Classic);
     }
 

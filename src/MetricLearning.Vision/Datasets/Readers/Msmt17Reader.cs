@@ -20,7 +20,7 @@ internal static class Msmt17Reader
         ImageList Test(string list) => root.List(Rows(list, testFolder, 1 + TrainIdentities), true, root.Under(list));
         ImageList Train() => root.List(lists[..(withValidation ? 2 : 1)].SelectMany(list => Rows(list, trainFolder, 1)), true,
             root.Under(lists[0]) + (withValidation ? $" and {lists[1]}" : ""));
-        return new(second ? "MSMT17 V2" : "MSMT17 V1", testOnly ? new ImageList([]) : Train(), Test(lists[^2]), Test(lists[^1]),
+        return new(second ? "MSMT17 V2" : "MSMT17 V1", testOnly ? ImageList.None : Train(), Test(lists[^2]), Test(lists[^1]),
             RetrievalProtocol.Market1501 with { Name = "MSMT17" }, facts);
     }
 

@@ -11,6 +11,6 @@ internal static class StanfordOnlineProductsReader
         ImageList Part(string file) => root.List(root.Rows(file, 4, heading: "image_id").Select(row =>
             new ImageSample(root.Under(row[3]), row.Whole(1), 0)), false, root.Under(file));
         return DatasetParts.SelfRetrieval(PublishedDataset.StanfordOnlineProducts,
-            testOnly ? new ImageList([]) : Part("Ebay_train.txt"), Part("Ebay_test.txt"));
+            testOnly ? ImageList.None : Part("Ebay_train.txt"), Part("Ebay_test.txt"));
     }
 }

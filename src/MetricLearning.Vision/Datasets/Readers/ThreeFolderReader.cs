@@ -8,7 +8,7 @@ internal static class ThreeFolderReader
         var root = new DatasetFolder(published, folder,
             testOnly ? ["query", "bounding_box_test"] : ["bounding_box_train", "query", "bounding_box_test"]);
         ImageList Part(string part) => ImageList.FromNamedFiles(root.Under(part), keepJunk);
-        return new(published.Name, testOnly ? new ImageList([]) : Part("bounding_box_train"), Part("query"), Part("bounding_box_test"),
+        return new(published.Name, testOnly ? ImageList.None : Part("bounding_box_train"), Part("query"), Part("bounding_box_test"),
             RetrievalProtocol.Market1501, published);
     }
 }

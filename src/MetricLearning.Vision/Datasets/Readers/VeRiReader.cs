@@ -28,7 +28,7 @@ internal static class VeRiReader
                 return new ImageSample(root.Under(images, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
             }), true, root.Under(list));
         }
-        return new(facts.Name, testOnly ? new ImageList([]) : Part("name_train.txt", "image_train", "train_label.xml"),
+        return new(facts.Name, testOnly ? ImageList.None : Part("name_train.txt", "image_train", "train_label.xml"),
             Part("name_query.txt", "image_query"), Part("name_test.txt", "image_test", "test_label.xml"), RetrievalProtocol.VeRi, facts);
     }
 

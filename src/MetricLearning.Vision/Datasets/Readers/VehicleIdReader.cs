@@ -20,7 +20,7 @@ internal static class VehicleIdReader
         // may have an image more than once.
         var gallery = test.Select((sample, place) => (sample.Identity, place)).GroupBy(image => image.Identity, image => image.place)
             .OrderBy(group => group.Key).Select(group => group.ElementAt(random.NextInt(group.Count()))).ToHashSet();
-        return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), testOnly ? new ImageList([]) : Part(training),
+        return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), testOnly ? ImageList.None : Part(training),
             test.Where((_, place) => !gallery.Contains(place)), test.Where((_, place) => gallery.Contains(place)),
             RetrievalProtocol.NoFilter with { Name = "VehicleID" }, testSize == 800 ? facts : null);
     }

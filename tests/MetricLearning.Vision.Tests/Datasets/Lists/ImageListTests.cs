@@ -24,6 +24,20 @@ public sealed class ImageListTests : IDisposable
             new ReIdDataset("zero", zero, zero.Where(image => image.Camera == 1), zero).Warnings);
     }
 
+    /// <summary>Images without cameras have the camera 0. If the list took it for a camera, an evaluation would remove all
+    /// matches.</summary>
+    [Fact]
+    public void CamerasAreKnown_IfAnImageHasOne_UnlessTheCallerSaysOtherwise()
+    {
+        ImageSample[] without = [ImageSample.FromBytes("a", new byte[1], 0), ImageSample.FromBytes("b", new byte[1], 0)];
+        Assert.False(new ImageList(without).HasCameras);
+        Assert.Equal(new ImageListStatistics(1, 2, 0, 0, 0), new ImageList(without).Statistics);
+        Assert.True(new ImageList(without, hasCameras: true).HasCameras);
+        Assert.True(new ImageList([.. without, new("c", 1, 1)]).HasCameras);
+        Assert.True(new ImageList([.. without, new("c", 1, 1)]).Where(image => image.Camera == 0).HasCameras);
+        Assert.False(new ImageList([.. without, new("c", 1, 1)], hasCameras: false).HasCameras);
+    }
+
     [Fact]
     public void Combine_CountsAllImagesOfAListWithoutCamerasAsThoseOfOneCamera()
     {
