@@ -77,6 +77,18 @@ public sealed class ExportRefusalTests : IDisposable
         Assert.Throws<ArgumentNullException>(() => new OnnxOptions { Space = null! });
     }
 
+    [Fact]
+    public void TheSpaceOfAnotherModel_IsRefused_AndTheMessageSaysWhatToLeaveOut()
+    {
+        using var model = new EmbeddingModel(new ConvNet4());
+        Fails<ArgumentException>(() => OnnxFile.Export(model, "never.onnx", new() { Space = new() { Fingerprint = "AB" } }),
+            "options.Space must be the space of this model, but fingerprint is AB in options.Space and ",
+            "leave it out: options.Space with { Fingerprint = null }.");
+        Fails<ArgumentException>(() => OnnxFile.Export(model, "never.onnx", new() { Space = new() { Dimension = 3 } }),
+            "but dimension is 3 in options.Space and 64 of the model.");
+        Assert.False(System.IO.File.Exists("never.onnx"));
+    }
+
     private void Fails<T>(Action act, params string[] parts) where T : Exception
     {
         var error = Assert.ThrowsAny<T>(act);

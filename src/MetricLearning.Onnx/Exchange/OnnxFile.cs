@@ -17,6 +17,9 @@ public static partial class OnnxFile
     /// <summary>The key of the names of classes in the metadata of a file; the value is a JSON list.</summary>
     public const string ClassNamesKey = "class_names";
 
+    /// <summary>How messages name the space that a caller gives.</summary>
+    private const string SpaceName = "options.Space";
+
     private const long LargestFile = int.MaxValue;      // the limit of protobuf for one message
 
     /// <summary>Writes a network in evaluation mode, atomically.</summary>
@@ -52,9 +55,9 @@ public static partial class OnnxFile
         nodes = GraphPasses.Named(nodes, outputs);
 
         var served = model.state_dict().Where(named => !WeightNames.IsClassifier(named.Key));
-        space = space.Agree(new() { Fingerprint = EmbeddingSpace.FingerprintOf(served) });
+        space = space.OfModel(new() { Fingerprint = EmbeddingSpace.FingerprintOf(served) }, SpaceName);
         if (outputs[0] is { Key: EmbeddingSpace.EmbeddingLayer, Value.Shape: [_, var length] })
-            space = space.Agree(new() { Layer = EmbeddingSpace.EmbeddingLayer, Dimension = length });
+            space = space.OfModel(new() { Layer = EmbeddingSpace.EmbeddingLayer, Dimension = length }, SpaceName);
         List<KeyValuePair<string, string>> metadata = [new(EmbeddingSpace.MetadataKey, space.ToJson())];
         if (options.ClassNames is { } classes)
             metadata.Add(new(ClassNamesKey, new JsonArray([.. classes.Select(name => (JsonNode)name)]).ToJsonString()));

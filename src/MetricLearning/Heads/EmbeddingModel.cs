@@ -150,9 +150,9 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         ArgumentNullException.ThrowIfNull(space);
         using var scope = NewDisposeScope();
         var weights = Served(ModuleState.Of(this));
-        var whole = space.Agree(new EmbeddingSpace { Fingerprint = EmbeddingSpace.FingerprintOf(weights) });
-        if (whole.Layer is null or EmbeddingSpace.EmbeddingLayer) whole = whole.Agree(
-            new EmbeddingSpace { Layer = EmbeddingSpace.EmbeddingLayer, Dimension = EmbeddingDimension });
+        var whole = space.OfModel(new EmbeddingSpace { Fingerprint = EmbeddingSpace.FingerprintOf(weights) }, nameof(space));
+        if (whole.Layer is null or EmbeddingSpace.EmbeddingLayer) whole = whole.OfModel(
+            new EmbeddingSpace { Layer = EmbeddingSpace.EmbeddingLayer, Dimension = EmbeddingDimension }, nameof(space));
         SafeTensors.Write(path, weights, new Dictionary<string, string> { [EmbeddingSpace.MetadataKey] = whole.ToJson() });
     }
 

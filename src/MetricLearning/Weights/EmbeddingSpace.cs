@@ -254,6 +254,18 @@ public sealed record EmbeddingSpace
         };
     }
 
+    /// <summary>Completes the space that a caller gives for a model with what the model itself says.</summary>
+    /// <param name="model">What the model says.</param>
+    /// <param name="name">The name of this record in the message.</param>
+    /// <exception cref="ArgumentException">The space is that of another model; the message has both values.</exception>
+    internal EmbeddingSpace OfModel(EmbeddingSpace model, string name)
+    {
+        if (Conflicts(model, $"in {name}", "of the model") is not { } conflicts) return Agree(model);
+        var members = Differences(model).Select(pair => $"{char.ToUpperInvariant(pair.Name[0])}{pair.Name[1..]} = null");
+        throw new ArgumentException($"{name} must be the space of this model, but {conflicts}. The model itself says this, so leave it "
+            + $"out: {name} with {{ {string.Join(", ", members)} }}.", name);
+    }
+
     /// <summary>The Euclidean length of a vector.</summary>
     internal static double LengthOf(ReadOnlySpan<float> vector)
     {
@@ -276,12 +288,17 @@ public sealed record EmbeddingSpace
     /// <param name="there">The origin of the other record.</param>
     internal string? Conflicts(EmbeddingSpace other, string here, string there)
     {
-        var clauses = from pair in Members.Zip(other.Members)
-                      where pair.First.Value is not null && pair.Second.Value is not null
-                          && Text(pair.First.Value) != Text(pair.Second.Value)
-                      select $"{pair.First.Name} is {Text(pair.First.Value)} {here} and {Text(pair.Second.Value)} {there}";
+        var clauses = Differences(other).Select(pair => $"{pair.Name} is {pair.Value} {here} and {pair.Other} {there}");
         return string.Join("; ", clauses) is { Length: > 0 } conflicts ? conflicts : null;
     }
+
+    /// <summary>The members that both records know and whose values differ.</summary>
+    private IEnumerable<(string Name, string Value, string Other)> Differences(EmbeddingSpace other) =>
+        from pair in Members.Zip(other.Members)
+        where pair.First.Value is not null && pair.Second.Value is not null
+        let texts = (Value: Text(pair.First.Value), Other: Text(pair.Second.Value))
+        where texts.Value != texts.Other
+        select (pair.First.Name, texts.Value, texts.Other);
 
     private void CheckWidth(long width, string name)
     {

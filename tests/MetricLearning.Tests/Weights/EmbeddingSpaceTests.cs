@@ -128,8 +128,13 @@ public sealed class InferenceFileTests : IDisposable
         var bytes = File.ReadAllBytes(FilePath);
         served.SaveForInference(FilePath, space);
         Assert.Equal(bytes, File.ReadAllBytes(FilePath));
-        Assert.Contains("fingerprint is", Assert.Throws<ArgumentException>(() => other.SaveForInference(FilePath,
-            space with { Fingerprint = "AB" })).Message);
+        string Refused(EmbeddingSpace given) =>
+            Assert.Throws<ArgumentException>("space", () => other.SaveForInference(FilePath, given)).Message;
+        Assert.StartsWith("space must be the space of this model, but fingerprint is AB in space and "
+            + $"{space.Fingerprint} of the model. The model itself says this, so leave it out: space with {{ Fingerprint = null }}.",
+            Refused(space with { Fingerprint = "AB" }));
+        Assert.StartsWith("space must be the space of this model, but dimension is 3 in space and 128 of the model. ",
+            Refused(space with { Dimension = 3 }));
     }
 
     [Fact]
