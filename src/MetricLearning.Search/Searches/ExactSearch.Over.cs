@@ -19,7 +19,7 @@ public static class ExactSearch
         Func<TRecord, ReadOnlyMemory<float>> vector) where TKey : notnull where TRecord : class
     {
         ArgumentNullException.ThrowIfNull(collection);
-        return Over([collection], key, vector);
+        return new ExactSearch<TKey, TRecord>([collection], key, vector);
     }
 
     /// <summary>Makes a search over several collections as if they were one. They are the shards of one gallery, possibly on several
@@ -35,8 +35,6 @@ public static class ExactSearch
     public static ExactSearch<TKey, TRecord> Over<TKey, TRecord>(IEnumerable<VectorStoreCollection<TKey, TRecord>> collections,
         Func<TRecord, TKey> key, Func<TRecord, ReadOnlyMemory<float>> vector) where TKey : notnull where TRecord : class
     {
-        ArgumentNullException.ThrowIfNull(collections);
-        return new ExactSearch<TKey, TRecord>([.. collections.Select(part => Guard.NotNull(part, nameof(collections)))],
-            Guard.NotNull(key), Guard.NotNull(vector));
+        return new ExactSearch<TKey, TRecord>(collections, key, vector);
     }
 }

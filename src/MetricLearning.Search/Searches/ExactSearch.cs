@@ -30,13 +30,24 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     private readonly IComparer<TKey> order;
     private readonly SearchMetric? metric, stored;
 
-    internal ExactSearch(VectorStoreCollection<TKey, TRecord>[] collections, Func<TRecord, TKey> key,
+    /// <summary>Makes a search over one or more collections. In C#, <see cref="ExactSearch.Over{TKey, TRecord}(VectorStoreCollection{TKey,
+    /// TRecord}, Func{TRecord, TKey}, Func{TRecord, ReadOnlyMemory{float}})"/> is shorter. F# and Visual Basic, which have no <c>with</c>,
+    /// set the properties in this call.</summary>
+    /// <param name="collections">The collections, at least one. No key is in two of them.</param>
+    /// <param name="key">Returns the key of a record.</param>
+    /// <param name="vector">Returns the vector of a record.</param>
+    /// <exception cref="ArgumentNullException">An argument, or a collection, is null.</exception>
+    /// <exception cref="ArgumentException">There is no collection, the key type has no default order, or the collections compare by
+    /// different metrics.</exception>
+    public ExactSearch(IEnumerable<VectorStoreCollection<TKey, TRecord>> collections, Func<TRecord, TKey> key,
         Func<TRecord, ReadOnlyMemory<float>> vector)
     {
-        if (collections.Length == 0) throw new ArgumentException("collections must not be empty.", nameof(collections));
+        ArgumentNullException.ThrowIfNull(collections);
+        this.collections = [.. collections.Select(part => Guard.NotNull(part, nameof(collections)))];
+        if (this.collections.Length == 0) throw new ArgumentException("collections must not be empty.", nameof(collections));
         order = KeyOrder<TKey>.Default
             ?? throw new ArgumentException($"collections must have keys with an order, got {typeof(TKey)}.", nameof(collections));
-        (this.collections, this.key, this.vector) = (collections, key, vector);
+        (this.key, this.vector) = (Guard.NotNull(key), Guard.NotNull(vector));
         stored = StoredMetric(null);
     }
 

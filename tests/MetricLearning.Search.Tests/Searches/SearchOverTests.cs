@@ -33,6 +33,22 @@ public sealed class SearchOverTests : IAsyncLifetime
         Assert.All(rough.Asked, top => Assert.Equal(120, top));
     }
 
+    /// <summary>F# and Visual Basic have no <c>with</c>, so they set the properties of a new search.</summary>
+    [Fact]
+    public async Task TheConstructor_MakesTheSearchOfOver()
+    {
+        var search = new ExactSearch<int, Thing>([rough], thing => thing.Id, thing => thing.Vector) { Labels = thing => thing.Labels };
+        foreach (var query in Thing.Queries)
+        {
+            var hits = await search.SearchAsync(query, 12);
+            Same((await Over(rough).SearchAsync(query, 12)).Select(hit => (hit.Key, hit.Score)), hits);
+            Assert.All(hits, hit => Assert.Equal(Thing.All[hit.Key].Labels, hit.Labels));
+        }
+        Assert.Throws<ArgumentException>("collections",
+            () => new ExactSearch<int, Thing>([], thing => thing.Id, thing => thing.Vector));
+        Assert.Throws<ArgumentNullException>("key", () => new ExactSearch<int, Thing>([rough], null!, thing => thing.Vector));
+    }
+
     /// <summary>A store may return a record twice. It is one hit, and it does not count twice in the recall.</summary>
     [Fact]
     public async Task ARecordThatComesTwice_IsOneHit()
