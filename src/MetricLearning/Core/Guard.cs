@@ -70,7 +70,8 @@ internal static class Guard
         [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
     {
         if (x.dtype != y.dtype)
-            throw new ArgumentException($"{xName} and {yName} must have the same type, got {x.dtype} and {y.dtype}.", yName);
+            throw new ArgumentException($"{xName} and {yName} must have the same type, got {x.dtype} and {y.dtype}. "
+                + $"Convert the tensor of one of them: .to(ScalarType.{x.dtype}).", yName);
         SameDevice(x, y, xName, yName);
     }
 

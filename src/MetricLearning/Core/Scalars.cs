@@ -70,6 +70,12 @@ public static class Scalars
     /// <returns>The sum, a new tensor, which the caller disposes.</returns>
     public static Tensor Plus(this Tensor x, Scalar y) => x.add(y, one);
 
+    /// <summary>Computes <c>x + y</c> of a tensor and a number in place and returns x, the same object.</summary>
+    /// <param name="x">The tensor that receives the sum.</param>
+    /// <param name="y">The number.</param>
+    /// <returns><paramref name="x"/>.</returns>
+    public static Tensor Plus_(this Tensor x, Scalar y) => x.add_(y, one);
+
     /// <summary>Makes 0, 1, ... count − 1 as int64 [count]: <c>arange(count)</c> with bounds that stay alive.</summary>
     /// <param name="count">The number of integers, 0 or greater.</param>
     /// <param name="device">The device; null for the CPU.</param>

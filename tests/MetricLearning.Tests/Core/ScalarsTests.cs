@@ -56,6 +56,7 @@ public class ScalarsTests
         Same(arange(2, 5, ScalarType.Int64), Scalars.Iota(2, 5));
         Same(arange(4, ScalarType.Int64), Scalars.Iota(4));
         Same(x + y, x.Plus_(y));
+        Same(x + 2.5, x.Plus_(Scalars.S(2.5)));
         Same(nn.functional.softplus(x), RowMath.Softplus(x));
         Assert.Equal(ScalarType.Int64, (tensor([1L]) * Scalars.S(2)).dtype);
         Assert.Equal(ScalarType.Float32, (tensor([1f]) * Scalars.S(2.0)).dtype);

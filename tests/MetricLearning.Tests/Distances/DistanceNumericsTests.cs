@@ -118,7 +118,8 @@ public class DistanceNumericsTests
         Assert.StartsWith("x and y must have the same width D, got [3, 4] and [3, 5].", Message(() => Distance.Dot.Matrix(x, zeros(3, 5))));
         Assert.StartsWith("x and y must have the same number of rows, got [3, 4] and [2, 4].",
             Message(() => Distance.Dot.Pairwise(x, zeros(2, 4))));
-        Assert.StartsWith("x and y must have the same type, got Float32 and Float64.",
+        Assert.StartsWith("x and y must have the same type, got Float32 and Float64. "
+            + "Convert the tensor of one of them: .to(ScalarType.Float32).",
             Message(() => Distance.Dot.Matrix(x, zeros([3, 4], ScalarType.Float64))));
     }
 
