@@ -21,16 +21,19 @@ internal sealed class StateChanges
     public static T During<T>(Func<T> call)
     {
         var changes = new StateChanges();
+        T result;
         try
         {
-            var result = call();
+            result = call();
             changes.Keep();
-            return result;
         }
-        finally
+        catch (Exception e)
         {
-            changes.End();
+            changes.End(e);
+            throw;
         }
+        changes.End(null);
+        return result;
     }
 
     /// <summary>Runs a call and undoes its changes in any case. Random numbers that libtorch draws on the CPU are drawn again
@@ -39,15 +42,20 @@ internal sealed class StateChanges
     {
         var changes = new StateChanges();
         using var generator = get_rng_state();
+        T result;
         try
         {
-            return call();
+            result = call();
         }
-        finally
+        catch (Exception e)
         {
-            changes.End();
             set_rng_state(generator);
+            changes.End(e);
+            throw;
         }
+        set_rng_state(generator);
+        changes.End(null);
+        return result;
     }
 
     /// <summary>Saves a tensor before it is overwritten. If the call throws, the values are restored. Outside of a call it does
@@ -80,15 +88,29 @@ internal sealed class StateChanges
         changes.Clear();
     }
 
-    /// <summary>Ends the call, and undoes the changes that are not kept.</summary>
-    private void End()
+    /// <summary>Ends the call, and undoes the changes that are not kept. A change that cannot be undone, for instance because the call
+    /// disposed the tensor, does not keep the others from being undone.</summary>
+    /// <param name="cause">Why the call failed; null if it did not.</param>
+    /// <exception cref="AggregateException">A change cannot be undone. It has the cause and the reasons.</exception>
+    private void End(Exception? cause)
     {
         current = outer;
         if (changes.Count == 0) return;
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var (undo, _) in Enumerable.Reverse(changes)) undo();
+        List<Exception> failures = [];
+        foreach (var (undo, _) in Enumerable.Reverse(changes))
+            try
+            {
+                undo();
+            }
+            catch (Exception e)
+            {
+                failures.Add(e);
+            }
         Free();
+        if (failures.Count > 0) throw new AggregateException("Not all changes of the call can be undone.",
+            cause is null ? failures : failures.Prepend(cause));
     }
 
     private void Free()

@@ -76,14 +76,14 @@ public sealed class Curriculum : ITrainingState
     /// <summary>The number of iterations that are done.</summary>
     public long Iteration => iteration;
 
-    /// <summary>Counts an iteration as done.</summary>
+    /// <summary>Counts an iteration as done, and tells each <see cref="ScheduledMargin"/>. If a margin is refused, the step is not
+    /// counted.</summary>
     /// <exception cref="InvalidOperationException">The active fraction drives this curriculum: give it to
     /// <see cref="Step(double)"/>.</exception>
     public void Step()
     {
         if (FollowsLoss) throw new InvalidOperationException("The active fraction drives this curriculum: call Step(activeFraction).");
-        iteration++;
-        Tell();
+        Become(Now with { Iteration = iteration + 1 });
     }
 
     /// <summary>Counts an iteration as done, and passes the active fraction of its loss.</summary>
@@ -93,17 +93,14 @@ public sealed class Curriculum : ITrainingState
     public void Step(double activeFraction)
     {
         Guard.Within(activeFraction, 0, 1);
-        iteration++;
+        var next = Now with { Iteration = iteration + 1 };
         if (FollowsLoss)
         {
-            (sum, counted) = (sum + activeFraction, counted + 1);
-            if (counted == window)
-            {
-                if (sum / window < threshold) progress = Advanced();
-                (sum, counted) = (0, 0);
-            }
+            next = next with { Sum = sum + activeFraction, Counted = counted + 1 };
+            if (next.Counted == window)
+                next = next with { Progress = next.Sum / window < threshold ? Advanced() : progress, Sum = 0, Counted = 0 };
         }
-        Tell();
+        Become(next);
     }
 
     /// <inheritdoc/>
@@ -120,11 +117,7 @@ public sealed class Curriculum : ITrainingState
     public void CheckState(IReadOnlyDictionary<string, double> state) => Read(state);
 
     /// <inheritdoc/>
-    public void LoadState(IReadOnlyDictionary<string, double> state)
-    {
-        (iteration, progress, sum, counted) = Read(state);
-        Tell();
-    }
+    public void LoadState(IReadOnlyDictionary<string, double> state) => Become(Read(state));
 
     private Dictionary<string, double> Settings => new()
     {
@@ -151,17 +144,37 @@ public sealed class Curriculum : ITrainingState
         return next < 1 - Rounding ? next : 1;
     }
 
-    private void Tell()
+    private Numbers Now => new(iteration, progress, sum, counted);
+
+    /// <summary>Takes a state over and tells the followers. If one of them throws, the state is the old one again, and those that were told
+    /// are told the old progress.</summary>
+    private void Become(Numbers next)
     {
-        foreach (var follower in followers) follower(Progress);
+        var before = Now;
+        (iteration, progress, sum, counted) = next;
+        var told = 0;
+        try
+        {
+            for (; told < followers.Count; told++) followers[told](Progress);
+        }
+        catch
+        {
+            (iteration, progress, sum, counted) = before;
+            foreach (var follower in followers.Take(told)) follower(Progress);
+            throw;
+        }
     }
 
-    private (long Iteration, double Progress, double Sum, long Counted) Read(IReadOnlyDictionary<string, double> state)
+    private Numbers Read(IReadOnlyDictionary<string, double> state)
     {
         state.CheckSettings(Settings);
         var (counted, sum) = (state.Count("counted"), state.Number("sum"));
-        return counted <= window && sum >= 0 && sum <= counted ? (state.Count("iteration"), state.Share("progress"), sum, counted)
+        // A full window is empty again, so its count is never saved.
+        return counted < Math.Max(window, 1) && sum >= 0 && sum <= counted
+            ? new(state.Count("iteration"), state.Share("progress"), sum, counted)
             : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"a sum of {sum} over {counted} of {window} steps is not possible."), nameof(state));
     }
+
+    private readonly record struct Numbers(long Iteration, double Progress, double Sum, long Counted);
 }

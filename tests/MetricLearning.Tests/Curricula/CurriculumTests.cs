@@ -51,6 +51,37 @@ public class CurriculumTests
         }
     }
 
+    [Fact]
+    public void AMarginThatIsRefused_ChangesNothing()
+    {
+        var curriculum = Curriculum.ByActiveFraction(stride: 0.5, window: 1);
+        var (set, refuses) = (new List<double>(), false);
+        _ = new ScheduledMargin(curriculum, 0, 1, set.Add);
+        _ = new ScheduledMargin(curriculum, 0, 1, value => { if (refuses) throw new InvalidOperationException($"{value}"); });
+        var later = Curriculum.ByActiveFraction(stride: 0.5, window: 1);
+        later.Step(0);
+        var before = curriculum.SaveState();
+        refuses = true;
+        Assert.Equal("0.5", Assert.Throws<InvalidOperationException>(() => curriculum.Step(0)).Message);
+        Assert.Equal(before, curriculum.SaveState());
+        Assert.Throws<InvalidOperationException>(() => curriculum.LoadState(later.SaveState()));
+        Assert.Equal(before, curriculum.SaveState());
+        Assert.Equal([1, 0, 0.5, 0, 0.5, 0], set);
+        refuses = false;
+        curriculum.Step(0);
+        Assert.Equal(0.5, set[^1]);
+        Assert.Equal(1, curriculum.Iteration);
+    }
+
+    /// <summary>A window that is full is never saved. With such a state, no window would ever end.</summary>
+    [Fact]
+    public void AFullWindow_IsRefused()
+    {
+        var curriculum = Curriculum.ByActiveFraction(window: 2);
+        var state = new Dictionary<string, double>(curriculum.SaveState()) { ["counted"] = 2 };
+        Assert.Throws<ArgumentException>(() => curriculum.LoadState(state));
+    }
+
     [Theory, InlineData(0.1), InlineData(0.05), InlineData(0.01), InlineData(0.07), InlineData(1.0 / 3), InlineData(1.0 / 49)]
     public void StridesDoNotAddUpTheirRounding(double stride)
     {
