@@ -91,13 +91,14 @@ public sealed class NumPyArchive : IDisposable
     /// <param name="arrays">Names and tensors of any shape, device and strides.</param>
     /// <param name="texts">Names and arrays of text, such as the files that features come from; null for none.</param>
     /// <exception cref="ArgumentException">A name occurs twice, or a tensor has a type that cannot be written, such as bfloat16 or a
-    /// complex type.</exception>
+    /// complex type, or more than 64 dimensions; or a text has half of a surrogate pair or ends with the character 0.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> arrays,
         IEnumerable<KeyValuePair<string, IReadOnlyList<string>>>? texts = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(arrays);
+        var lists = (texts ?? []).ToList();
         List<(string Name, Action<Stream> Write)> parts =
         [
             .. arrays.Select(array =>
@@ -105,10 +106,15 @@ public sealed class NumPyArchive : IDisposable
                 var header = NumPyFile.HeaderOf(array.Value);
                 return (array.Key, (Action<Stream>)(stream => NumPyFile.Write(stream, header, array.Value)));
             }),
-            .. (texts ?? []).Select(text => (text.Key, (Action<Stream>)(stream => NumPyFile.Write(stream, text.Value)))),
+            .. lists.Select(text => (text.Key, (Action<Stream>)(stream => NumPyFile.Write(stream, text.Value)))),
         ];
         if (parts.GroupBy(part => part.Name).FirstOrDefault(group => group.Skip(1).Any()) is { } twice)
             throw new ArgumentException($"arrays must have different names, got '{twice.Key}' twice.", nameof(arrays));
+        foreach (var (name, list) in lists)
+            foreach (var text in list)
+                if (NumPyFile.FlawOf(text) is { } flaw) throw new ArgumentException(
+                    $"texts must be readable again, but '{MessageText.Excerpt(UnicodeText.Shown(text))}' of '{name}' {flaw}.",
+                    nameof(texts));
         AtomicFile.Write(path, stream =>
         {
             using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);

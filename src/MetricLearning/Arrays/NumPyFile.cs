@@ -53,7 +53,8 @@ public static class NumPyFile
     /// one.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensor">The tensor, of any shape, device and strides.</param>
-    /// <exception cref="ArgumentException">The tensor's type cannot be written: it is bfloat16, which NumPy lacks, or complex.</exception>
+    /// <exception cref="ArgumentException">The tensor's type cannot be written: it is bfloat16, which NumPy lacks, or complex. Or it has
+    /// more than 64 dimensions.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, Tensor tensor)
     {
@@ -99,9 +100,15 @@ public static class NumPyFile
         return [.. texts];
     }
 
+    /// <summary>Says why a text would be read differently from what was written; null if it would not.</summary>
+    internal static string? FlawOf(string text) => !UnicodeText.IsWhole(text) ? UnicodeText.Flaw
+        : text.EndsWith('\0') ? "ends with the character 0, with which NumPy fills up short texts" : null;
+
     internal static NumPyHeader HeaderOf(Tensor tensor)
     {
         Guard.Alive(tensor);
+        if (tensor.dim() > RawTensor.MostDimensions) throw new ArgumentException(
+            $"tensor must have at most {RawTensor.MostDimensions} dimensions, got {tensor.dim()}.", nameof(tensor));
         var descriptor = NumPyHeader.DescriptorOf(tensor.dtype)
             ?? throw new ArgumentException(
                 $"tensor must be bool, or integers or floats of a type that NumPy has, got {tensor.dtype}.", nameof(tensor));

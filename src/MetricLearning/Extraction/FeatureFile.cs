@@ -31,8 +31,9 @@ public static class FeatureFile
     /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
     /// <exception cref="ArgumentException">The ending is unknown, there are no parts, a part is null or lacks a name (which a
-    /// <c>.npy</c> file does not need) or one file for each row, two parts have one name or are of different embedding spaces, or
-    /// <c>.npy</c> is asked to hold several parts.</exception>
+    /// <c>.npy</c> file does not need) or one file for each row, the name of a file cannot be read again as it is (half of a surrogate
+    /// pair; in <c>.npz</c> also a final character 0; in <c>.npy</c> also a carriage return, or more than 65,536 characters), two parts
+    /// have one name or are of different embedding spaces, or <c>.npy</c> is asked to hold several parts.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void Write(string path, params IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
     {
@@ -87,8 +88,21 @@ public static class FeatureFile
         var part = name.Length == 0 ? "the part" : name;
         return set is null || files is null ? $"parts must have features and files, but {part} has null."
             : files.Count != set.Count ? $"{part} must have {set.Count} files, one per row, got {files.Count}."
-            : files.Contains(null) ? $"{part} must have a file for each row, got null among them." : null;
+            : files.Contains(null) ? $"{part} must have a file for each row, got null among them."
+            : files.Select(file => FaultOf(path, file) is { } fault ? $"{part} must have files whose names can be written, but "
+                + $"{MessageText.Excerpt(UnicodeText.Shown(file))} {fault}." : null).FirstOrDefault(fault => fault is not null);
     }
+
+    /// <summary>Says why the name of a file would be read differently from what was written; null if it would not.</summary>
+    private static string? FaultOf(string path, string file) => !UnicodeText.IsWhole(file) ? UnicodeText.Flaw
+        : Path.GetExtension(path).ToLowerInvariant() switch
+        {
+            ".npz" => NumPyFile.FlawOf(file),
+            ".npy" when file.Contains('\r', StringComparison.Ordinal) => "has a carriage return, which a .csv file cannot hold",
+            ".npy" when file.Length > CsvRows.LongestField => string.Create(CultureInfo.InvariantCulture,
+                $"has {file.Length:N0} characters, and a field of a .csv file at most {CsvRows.LongestField:N0}"),
+            _ => null,
+        };
 
     /// <summary>The space of all parts, as JSON; null if none is known.</summary>
     private static string? SpaceOf(IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
@@ -142,6 +156,8 @@ public static class FeatureFile
         }
     }
 
+    /// <summary>Puts a field between quotes if it would be read differently without them.</summary>
     private static string Field(string text) =>
-        text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+        text.AsSpan().IndexOfAny(",\"\n") < 0 && text.AsSpan().Trim().Length == text.Length ? text
+            : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

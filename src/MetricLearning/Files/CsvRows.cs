@@ -2,12 +2,12 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>Reads comma-separated values (RFC 4180) in one pass. A field between double quotes may have commas, line ends and doubled
-/// quotes; blanks around a field are dropped; empty lines are skipped.</summary>
+/// <summary>Reads comma-separated values (RFC 4180) in one pass. A field between double quotes may have commas, line ends, doubled
+/// quotes, and blanks at its ends, which stay; blanks around a field and its quotes are dropped; empty lines are skipped.</summary>
 internal static class CsvRows
 {
     /// <summary>The largest length of a quoted field. A longer one has probably lost its closing quote.</summary>
-    private const int LongestField = 1 << 16;
+    public const int LongestField = 1 << 16;
 
     /// <summary>The largest number of columns; a list of images has only a few.</summary>
     private const int MostFields = 1 << 12;
@@ -46,7 +46,7 @@ internal static class CsvRows
                 else if (character is ',' or '\n')
                 {
                     if (fields.Count == MostFields) throw Fault();
-                    fields.Add(field.ToString().Trim());
+                    fields.Add(state == State.AfterQuote ? field.ToString() : field.ToString().Trim());
                     field.Clear();
                     state = State.Blank;
                 }

@@ -5,6 +5,9 @@ namespace MetricLearning;
 /// <summary>Reads and writes the memory of tensors as little-endian bytes.</summary>
 internal static class RawTensor
 {
+    /// <summary>The largest number of dimensions of a tensor in a file; NumPy and PyTorch have the same limit.</summary>
+    public const int MostDimensions = 64;
+
     private const long ChunkElements = 1 << 24;
 
     /// <summary>The number of bytes of an element, for the types that weights files hold; 0 for any other.</summary>
@@ -79,7 +82,7 @@ internal static class RawTensor
     public static long? Count(IReadOnlyList<long> shape)
     {
         // A size of zero makes the product zero, but the product of the other sizes must still fit.
-        if (shape.Count > 64) return null;
+        if (shape.Count > MostDimensions) return null;
         long count = 1;
         foreach (var size in shape)
         {

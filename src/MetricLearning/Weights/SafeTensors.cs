@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using static TorchSharp.torch;
@@ -19,7 +20,6 @@ public static class SafeTensors
     private const string MetadataKey = "__metadata__";
     private const int FreeTensors = 32768;      // even a tiny tensor takes about a kilobyte of memory
     private const int BytesPerTensor = 1024;
-    private const int MostDimensions = 64;
 
     /// <param name="Name">The name of the tensor.</param>
     /// <param name="Type">The type of its bytes; that of signed numbers for unsigned ones of more than one byte.</param>
@@ -94,7 +94,9 @@ public static class SafeTensors
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
     /// <param name="metadata">Text to store with the tensors; null for none.</param>
     /// <exception cref="ArgumentException">A name occurs twice or is reserved, a tensor is null or disposed, a type has no counterpart in
-    /// the format, or a text has half of a surrogate pair.</exception>
+    /// the format, a text has half of a surrogate pair, or <see cref="Read(string)"/> would refuse the file: a tensor has more than 64
+    /// dimensions, the names and the metadata take more than 100,000,000 bytes, or there are more tensors than 32,768 and one for each
+    /// 1,024 bytes of the file.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,
         string>? metadata = null)
@@ -110,6 +112,10 @@ public static class SafeTensors
         // Widest elements first, as the format's own library does, so that every tensor is aligned.
         var ordered = list.OrderByDescending(t => Size(t)).ThenBy(t => t.Key, StringComparer.Ordinal).ToList();
         var header = WriteHeader(ordered, metadata);
+        var length = 8 + header.Length + ordered.Sum(t => t.Value.numel() * Size(t));
+        if (ordered.Count > MostTensors(length)) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"tensors must be at most {MostTensors(length):N0} for a file of {length:N0} bytes, got {ordered.Count:N0}: put the smallest ")
+            + "together.", nameof(tensors));
         AtomicFile.Write(path, stream =>
         {
             Span<byte> length = stackalloc byte[8];
@@ -157,8 +163,13 @@ public static class SafeTensors
             json.WriteEndObject();
         }
         while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' ');
-        return buffer.ToArray();
+        return buffer.Length <= LargestHeader ? buffer.ToArray() : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"names, shapes and metadata must take at most {LargestHeader:N0} bytes, the limit of the format, but take ")
+            + string.Create(CultureInfo.InvariantCulture, $"{buffer.Length:N0}."), metadata is null ? nameof(tensors) : nameof(metadata));
     }
+
+    /// <summary>The largest number of tensors of a file of this length.</summary>
+    private static long MostTensors(long fileLength) => FreeTensors + fileLength / BytesPerTensor;
 
     private static (List<Entry> Entries, Dictionary<string, string> Metadata, long DataStart) Header(Stream stream)
     {
@@ -178,7 +189,7 @@ public static class SafeTensors
         var dataLength = stream.Length - 8 - text.Length;
         try
         {
-            var (entries, metadata) = Entries(text, FreeTensors + stream.Length / BytesPerTensor);
+            var (entries, metadata) = Entries(text, MostTensors(stream.Length));
             entries.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
             long end = 0;
             foreach (var entry in entries)
@@ -265,7 +276,8 @@ public static class SafeTensors
         Expect(ref reader, JsonTokenType.StartArray);
         var numbers = new List<long>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            numbers.Add(numbers.Count < MostDimensions ? reader.GetInt64() : throw Invalid($"'{name}' has too many sizes or offsets"));
+            numbers.Add(numbers.Count < RawTensor.MostDimensions ? reader.GetInt64()
+                : throw Invalid($"'{name}' has too many sizes or offsets"));
         return [.. numbers];
     }
 

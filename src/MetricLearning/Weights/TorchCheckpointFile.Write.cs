@@ -12,8 +12,9 @@ public static partial class TorchCheckpointFile
     /// Storages are not aligned to 64 bytes, unlike in files of PyTorch.</remarks>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
-    /// <exception cref="ArgumentException">A name occurs twice or has half of a surrogate pair, a tensor is null or disposed, or a type has
-    /// no counterpart in the format.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice or has half of a surrogate pair, a tensor is null or disposed, a type has no
+    /// counterpart in the format, or <see cref="Read(string, string)"/> would refuse the file: a tensor has more than 64 dimensions, or tens
+    /// of thousands of tensors are tiny.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {
@@ -21,6 +22,7 @@ public static partial class TorchCheckpointFile
         ArgumentNullException.ThrowIfNull(tensors);
         var list = GivenTensors.Checked(tensors);
         var index = Index(list);
+        RefuseUnreadable(list, index);
         AtomicFile.Write(path, stream =>
         {
             using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
@@ -39,6 +41,26 @@ public static partial class TorchCheckpointFile
                 write(entry);
             }
         });
+    }
+
+    /// <summary>Refuses tensors whose file would ask the reader for more memory than its size explains.</summary>
+    private static void RefuseUnreadable(List<KeyValuePair<string, Tensor>> tensors, byte[] index)
+    {
+        const int EntryBytes = 110;         // of each tensor in the archive, at least
+        var length = index.Length + tensors.Sum(t => EntryBytes + t.Value.numel() * RawTensor.ElementSize(t.Value.dtype));
+        var budget = new MemoryBudget(length);
+        try
+        {
+            using var pickle = new MemoryStream(index, writable: false);
+            _ = new CheckpointSections(new Pickle(pickle, budget) { PersistentLoad = SliceOf }.Load(), budget);
+            budget.Spend((long)TensorCost * tensors.Count);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"tensors must be fewer or larger to be read again, got {tensors.Count:N0} in a file of {length:N0} bytes: put the ")
+                + "smallest together.", nameof(tensors), e);
+        }
     }
 
     /// <summary>The pickle of an OrderedDict of tensors, in protocol 2.</summary>

@@ -54,6 +54,32 @@ public sealed class FeatureFileTests : IDisposable
         Assert.Equal("file,pid,cam\na.jpg,7,1\nb/ü.jpg,7,2\n\"c, \"\"d\"\".jpg\",9,1\n", File.ReadAllText(Path.Combine(folder, "x.csv")));
     }
 
+    /// <summary>A name of a file comes back as it was written, or it is refused.</summary>
+    [Theory, InlineData(".npz"), InlineData(".safetensors"), InlineData(".npy")]
+    public void OddNames_ComeBackOrAreRefused(string extension)
+    {
+        string[] odd =
+        [
+            " a.jpg", "a.jpg ", "\u3000a\t", " ", "", "\"", "a\nb", "a\n", ",", "\"a\" ", "'", "\ufeffa", "\u2028a\u0085", "a\0b", "\0a",
+        ];
+        foreach (var name in odd)
+        {
+            using var read = FeatureFile.Read(Write($"x{extension}", ("query", query, [name, "b", name])));
+            Assert.Equal([name, "b", name], read[0].Files);
+        }
+        File.Delete(Path.Combine(folder, $"x{extension}"));
+        string[] refused = ["a\ud800", .. extension switch
+        {
+            ".npz" => (string[])["a\0"],
+            ".npy" => ["a\rb", "a\r\nb", new('x', 65_537)],
+            _ => [],
+        }];
+        foreach (var name in refused)
+            Assert.Contains("query must have files whose names can be written, but ", Assert.Throws<ArgumentException>("parts",
+                () => Write($"x{extension}", ("query", query, ["a", name, "b"]))).Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(folder, $"x{extension}")));
+    }
+
     [Fact]
     public void Npy_HasItsSpaceBesideIt_AndRefusesOneOfOtherFeatures()
     {

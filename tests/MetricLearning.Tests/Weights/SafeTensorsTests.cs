@@ -81,6 +81,40 @@ public sealed class SafeTensorsTests : IDisposable
         Assert.Empty(Directory.GetFiles(folder));
     }
 
+    /// <summary>What the reader refuses is not written.</summary>
+    [Fact]
+    public void Write_RefusesWhatCannotBeRead()
+    {
+        using var scope = NewDisposeScope();
+        var tiny = zeros(0);
+        var names = Enumerable.Range(0, 40_000).Select(i => KeyValuePair.Create($"{i}", tiny)).ToArray();
+        Assert.StartsWith("tensors must be at most 3", Assert.Throws<ArgumentException>("tensors",
+            () => SafeTensors.Write(FilePath, names)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("tensors must be fewer or larger to be read again, got 40,000 in a file of ", Assert.Throws<ArgumentException>(
+            "tensors", () => TorchCheckpointFile.Write(FilePath, names)).Message, StringComparison.Ordinal);
+        TorchCheckpointFile.Write(FilePath, names.Take(10_000));
+        using (var read = TorchCheckpointFile.Read(FilePath)) Assert.Equal(10_000, read.Count);
+        SafeTensors.Write(FilePath, names.Take(32_768));
+        using (var read = SafeTensors.Read(FilePath)) Assert.Equal(32_768, read.Count);
+        File.Delete(FilePath);
+        var deep = zeros([.. Enumerable.Repeat(1L, 65)]);
+        foreach (var write in new Action[]
+        {
+            () => SafeTensors.Write(FilePath, [new("x", deep)]), () => TorchCheckpointFile.Write(FilePath, [new("x", deep)]),
+            () => NumPyFile.Write(FilePath, deep), () => NumPyArchive.Write(FilePath, [new("x", deep)]),
+        })
+            Assert.Contains("at most 64 dimensions, got 65", Assert.Throws<ArgumentException>(write).Message, StringComparison.Ordinal);
+        Assert.Contains("must take at most 100,000,000 bytes, the limit of the format, but take 100,000,",
+            Assert.Throws<ArgumentException>("metadata", () => SafeTensors.Write(FilePath, [new("x", tiny)],
+                new Dictionary<string, string> { ["long"] = new('x', 100_000_000) })).Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(folder));
+        deep = deep.squeeze(0);
+        SafeTensors.Write(FilePath, [new("x", deep)]);
+        using (var read = SafeTensors.Read(FilePath)) Assert.Equal(64, read["x"].dim());
+        TorchCheckpointFile.Write(FilePath, [new("x", deep)]);
+        using (var read = TorchCheckpointFile.Read(FilePath)) Assert.Equal(64, read["x"].dim());
+    }
+
     [Fact]
     public void Write_ThatFails_LeavesTheOldFile()
     {
