@@ -77,15 +77,21 @@ public sealed class SeededRandom
     /// <summary>A number in <c>[0, 1)</c> with 53 random bits.</summary>
     public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>A number in <c>[low, high)</c>, each equally likely.</summary>
+    /// <summary>A number in <c>[low, high)</c>, each equally likely; <paramref name="low"/> if both are equal.</summary>
     /// <param name="low">The lower end, finite.</param>
-    /// <param name="high">The upper end, finite.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A bound is not finite.</exception>
+    /// <param name="high">The upper end, finite, at least <paramref name="low"/>. It is returned only if both are equal.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A bound is not finite, or <paramref name="high"/> is below
+    /// <paramref name="low"/>.</exception>
     public double NextDouble(double low, double high)
     {
         Guard.Finite(low);
         Guard.Finite(high);
-        return low + (high - low) * NextDouble();
+        ArgumentOutOfRangeException.ThrowIfLessThan(high, low);
+        var share = NextDouble();
+        // The width of a range may be too large for a number.
+        var number = double.IsFinite(high - low) ? low + (high - low) * share : low * (1 - share) + high * share;
+        // A number just below the upper end may be rounded to it.
+        return number < high || low == high ? number : Math.BitDecrement(high);
     }
 
     /// <summary>A draw from the normal distribution with mean 0 and standard deviation 1 (Box and Muller).</summary>

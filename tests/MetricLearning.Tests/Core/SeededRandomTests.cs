@@ -76,6 +76,33 @@ public class SeededRandomTests
         Assert.InRange(squares / Draws, 0.97, 1.03);
     }
 
+    /// <summary>The width of a range may overflow, and a number may be rounded to the upper end.</summary>
+    [Theory]
+    [InlineData(double.MinValue, double.MaxValue), InlineData(-1e308, 1.7e308), InlineData(1, 1.0000000000000002)]
+    [InlineData(-1.0000000000000002, -1), InlineData(0, double.Epsilon), InlineData(1e300, 1.0000000000000002e300)]
+    [InlineData(9007199254740991, 9007199254740992), InlineData(-0.1, 0.2), InlineData(double.MaxValue / 2, double.MaxValue)]
+    public void NextDouble_OfARange_StaysInside(double low, double high)
+    {
+        var random = new SeededRandom(5);
+        var below = 0;
+        for (var i = 0; i < 10_000; i++)
+        {
+            var number = random.NextDouble(low, high);
+            Assert.True(number >= low && number < high, $"{number} is outside");
+            if (number < low / 2 + high / 2) below++;
+        }
+        if (high > Math.BitIncrement(low)) Assert.InRange(below, 4_800, 5_200);
+    }
+
+    [Fact]
+    public void NextDouble_OfOneNumber_IsThatNumber_AndAReversedRangeIsRefused()
+    {
+        var random = new SeededRandom(5);
+        Assert.Equal(3, random.NextDouble(3, 3));
+        Assert.Throws<ArgumentOutOfRangeException>("high", () => random.NextDouble(1, 0.5));
+        Assert.Throws<ArgumentOutOfRangeException>("low", () => random.NextDouble(double.NegativeInfinity, 0.5));
+    }
+
     [Fact]
     public void Shuffle_GivesEveryOrderEquallyOften()
     {
