@@ -22,6 +22,8 @@ internal static unsafe class TensorMemory
     /// <exception cref="ArgumentException">An index is out of range; the message names the first.</exception>
     public static long[] Indices(Tensor indices, long count, [CallerArgumentExpression(nameof(indices))] string name = "")
     {
+        if (indices.numel() > Array.MaxLength) throw new ArgumentException(
+            FormattableString.Invariant($"{name} must have at most {Array.MaxLength:N0} indices, got {indices.numel():N0}."), name);
         using var scope = NewDisposeScope();
         var contiguous = Contiguous(indices);
         long[] values = [.. new ReadOnlySpan<long>(Of(contiguous), (int)contiguous.numel())];

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using static TorchSharp.torch;
 
@@ -15,7 +16,8 @@ namespace MetricLearning;
 /// <param name="input">The input of the evaluation.</param>
 /// <param name="plan">The tiles.</param>
 /// <param name="mostGathered">The largest number of keys that are gathered at once.</param>
-internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered)
+/// <param name="mostMatching">The largest number of matching pairs.</param>
+internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered, int mostMatching)
 {
     private const int Sampled = 1 << 18, LeastPairsPerSample = 8, Cuts = 1 << 10;
 
@@ -49,8 +51,10 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     /// <param name="targets">The false-match rates whose order statistics are needed.</param>
     /// <param name="confidence">The confidence of their intervals.</param>
     /// <param name="progress">The call.</param>
+    /// <exception cref="InvalidOperationException">There are too many matching pairs.</exception>
     public PairCounts Count(IReadOnlyList<double> targets, double confidence, CallProgress progress)
     {
+        RefuseTooMany();
         var (matching, sample) = Known(progress.Part(0, ScanStart));
         Array.Sort(matching);
         Array.Sort(sample);
@@ -73,6 +77,15 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
                 [.. targets.SelectMany(t => TargetRanks.Of(t, others, confidence).Needed(others)).Distinct().Order()],
                 progress.Part(OrderedStart, 1)),
         };
+    }
+
+    private void RefuseTooMany()
+    {
+        if (relations.MeanMatches * relations.Queries <= mostMatching) return;      // a protocol only removes pairs
+        var pairs = 0L;
+        for (var query = 0; query < relations.Queries; query++) pairs += relations.Matches(query, out _).Length;
+        if (pairs > mostMatching) throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+            $"{pairs:N0} matching pairs are too many: the distances of at most {mostMatching:N0} can be kept. Evaluate fewer queries."));
     }
 
     /// <summary>Exact keys of all matching pairs, and of a random sample of the others.</summary>

@@ -11,7 +11,8 @@ namespace MetricLearning;
 /// of scores decide only the clear cases. So figures are bit for bit the same on every device and for every tile. No array of queries ×
 /// gallery is made. The distances of non-matching pairs are counted between those of matching pairs, and a second pass gathers the few
 /// order statistics that thresholds need.</para>
-/// <para>Memory: <see cref="MemoryBudget"/>, plus about 40 bytes for each matching pair.</para>
+/// <para>Memory: <see cref="MemoryBudget"/>, plus about 40 bytes for each matching pair. More than a billion matching pairs (half of what
+/// an array holds) are refused with an <see cref="InvalidOperationException"/>.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
 /// check their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
@@ -51,6 +52,9 @@ public sealed record VerificationEvaluator
 
     /// <summary>The largest number of distances that are gathered at once for order statistics; for tests.</summary>
     internal int MostGathered { get; init; } = 1 << 18;
+
+    /// <summary>The largest number of matching pairs, whose distances are kept, with room for others in one array; for tests.</summary>
+    internal int MostMatching { get; init; } = Array.MaxLength / 2;
 
     /// <summary>Evaluates all pairs of a query and a gallery image that the protocol leaves.</summary>
     /// <param name="query">Q queries.</param>
@@ -125,7 +129,7 @@ public sealed record VerificationEvaluator
     private VerificationReport Report(EvaluationInput input, RetrievalProtocol named, CallProgress progress)
     {
         var plan = TilePlan.For(Tiles, MemoryBudget, input, tiles => tiles.PairBytes(input));
-        var counts = new StreamedPairs(input, plan, MostGathered).Count(FalseMatchRates, Confidence, progress);
+        var counts = new StreamedPairs(input, plan, MostGathered, MostMatching).Count(FalseMatchRates, Confidence, progress);
         progress.Done();
         return new VerificationReport(counts, named, FalseMatchRates, Confidence);
     }

@@ -135,6 +135,17 @@ public class TuplesTests
         Assert.StartsWith(message, Assert.Throws<ArgumentException>(triplets.AsPairs).Message);
     }
 
+    /// <summary>More indices than an array holds. The tensor has the memory of one.</summary>
+    [Fact]
+    public void MoreIndicesThanAnArrayHolds_AreRefusedByName()
+    {
+        using var scope = NewDisposeScope();
+        var many = zeros(1, ScalarType.Int64).expand(1L << 31);
+        using var triplets = new Triplets(many, many, many, 1, 1);
+        Assert.StartsWith("anchors must have at most 2,147,483,591 indices, got 2,147,483,648.",
+            Assert.Throws<ArgumentException>("anchors", () => triplets.Indices).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void GuideDistances_ThatAreIntegers_AreRefused()
     {

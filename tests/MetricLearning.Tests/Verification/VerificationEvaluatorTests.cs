@@ -120,6 +120,19 @@ public class VerificationEvaluatorTests
         Assert.Equal([double.NegativeInfinity, 1, Math.BitDecrement(4), 4, double.PositiveInfinity], report.Roc.Select(p => p.Threshold));
     }
 
+    /// <summary>The limit is that of pairs after the protocol has removed some.</summary>
+    [Fact]
+    public void MoreMatchingPairsThanCanBeKept_AreRefused()
+    {
+        using var scope = NewDisposeScope();
+        using var set = new EmbeddingSet(rand(5, 2), [1, 1, 1, 2, 2]);
+        var evaluator = new VerificationEvaluator { Protocol = RetrievalProtocol.SelfRetrieval, MostMatching = 4 };
+        Assert.Equal(4, evaluator.Evaluate(set).MatchingPairs);
+        Assert.StartsWith("4 matching pairs are too many: the distances of at most 3 can be kept.",
+            Assert.Throws<InvalidOperationException>(() => (evaluator with { MostMatching = 3 }).Evaluate(set)).Message,
+            StringComparison.Ordinal);
+    }
+
     /// <summary>Tiles start after the query's own row. The pairs must be the same as with a filter of pairs.</summary>
     [Fact]
     public void Evaluate_OfASet_IsThatOfAFilter() =>
