@@ -73,23 +73,33 @@ public sealed record GnnReranker : Reranker
         });
         for (var layer = 0; layer < Layers && K2 > 1; layer++)
         {
-            var (before, columns, next) = (graph, new InvertedIndex(graph, count), new SparseRow[count]);
-            var both = new SparseRow[count];
             var part = progress.Part((double)layer / Layers, (layer + 1.0) / Layers);
-            part.Part(0, 0.5).For(count, i => both[i] = SparseRow.Sum([before[i], columns.Column(i)], [1, 1]));
-            part.Part(0.5, 1).For(count, i =>
-            {
-                var (rows, weights) = (new SparseRow[passed], new double[passed]);
-                for (var r = 0; r < passed; r++)
-                {
-                    var cosine = -lists.Keys(i)[r];
-                    (rows[r], weights[r]) = (both[lists.Rows(i)[r]], cosine * cosine);
-                }
-                next[i] = Unit(SparseRow.Sum(rows, weights));
-            });
-            graph = next;
+            var both = WithTransposed(graph, part.Part(0, 0.5));
+            // The new rows take the places of the old ones, which are not needed any more and take much memory.
+            part.Part(0.5, 1).For(count, i => graph[i] = Combined(lists, i, passed, both));
         }
-        return Array.ConvertAll(graph, Unit);
+        for (var i = 0; i < count; i++) graph[i] = Unit(graph[i]);
+        return graph;
+    }
+
+    /// <summary>A + Aᵀ.</summary>
+    private static SparseRow[] WithTransposed(SparseRow[] graph, CallProgress progress)
+    {
+        var (columns, both) = (new InvertedIndex(graph, graph.Length), new SparseRow[graph.Length]);
+        progress.For(graph.Length, i => both[i] = SparseRow.Sum([graph[i], columns.Column(i)], [1, 1]));
+        return both;
+    }
+
+    /// <summary>The rows of the nearest neighbors of row i, weighted by their squared cosines, added up and scaled to length 1.</summary>
+    private static SparseRow Combined(NeighborLists lists, int i, int passed, SparseRow[] both)
+    {
+        var (rows, weights) = (new SparseRow[passed], new double[passed]);
+        for (var r = 0; r < passed; r++)
+        {
+            var cosine = -lists.Keys(i)[r];
+            (rows[r], weights[r]) = (both[lists.Rows(i)[r]], cosine * cosine);
+        }
+        return Unit(SparseRow.Sum(rows, weights));
     }
 
     /// <summary>The row scaled to length 1.</summary>
