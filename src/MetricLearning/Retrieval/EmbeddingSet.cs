@@ -163,6 +163,23 @@ public sealed class EmbeddingSet : IDisposable
         };
     }
 
+    /// <summary>Makes a set with one row for each identity: the mean of its rows. If such a set is the gallery and
+    /// <see cref="RetrievalProtocol.NoFilter"/> the protocol, the rank-1 of queries of the same identities is their nearest-centroid
+    /// accuracy.</summary>
+    /// <param name="normalize">Whether each row is scaled to length 1 first, so that all count alike. Default: yes.</param>
+    /// <returns>A set [K, D] of its own memory, identities ascending, without cameras, which the caller disposes. Its
+    /// <see cref="Space"/>, if known, does not say whether rows have length 1.</returns>
+    public EmbeddingSet ClassMeans(bool normalize = true)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var classes = Enumerable.Range(0, Count).Select(row => (long)row).GroupBy(row => Identities[(int)row]).OrderBy(rows => rows.Key)
+            .ToArray();
+        var means = classes.Length == 0 ? Features.clone()
+            : stack([.. classes.Select(rows => MultiQuery.Pool(Features, [.. rows], MultiQueryPooling.Average, normalize))]);
+        return new EmbeddingSet(means, classes.Select(rows => rows.Key)) { Space = Space?.OfCombinations };
+    }
+
     /// <summary>Writes the set to a <c>.safetensors</c> file, atomically: the features <c>feat</c> in their own type, the identities
     /// <c>pid</c>, the cameras <c>cam</c> if there are any, and the space.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>

@@ -46,7 +46,7 @@ public static class MultiQuery
     }
 
     /// <summary>Some rows pooled into one, [D].</summary>
-    private static Tensor Pool(Tensor features, long[] rows, MultiQueryPooling pooling, bool normalize)
+    internal static Tensor Pool(Tensor features, long[] rows, MultiQueryPooling pooling, bool normalize)
     {
         using var scope = NewDisposeScope();
         var chosen = features.index_select(0, tensor(rows, device: features.device));

@@ -39,6 +39,44 @@ public class EmbeddingSetTests
         Assert.Null(none.Cameras);
     }
 
+    /// <summary>The nearest-centroid accuracy is that of a plain loop.</summary>
+    [Theory, InlineData(true), InlineData(false)]
+    public void ClassMeans_AreTheGalleryOfNearestCentroids(bool normalize)
+    {
+        using var scope = NewDisposeScope();
+        const int width = 5;
+        var random = new SeededRandom(8);
+        var identities = Enumerable.Range(0, 60).Select(i => (long)(9 - i * 7 % 10)).ToArray();
+        var rows = identities.Select(identity => Enumerable.Range(0, width)
+            .Select(column => (column == identity % width ? 1.5 : 0) + random.NextGaussian() + identity * 0.1).ToArray()).ToArray();
+        using var set = new EmbeddingSet(stack([.. rows.Select(row => tensor(row))]), identities, [.. identities.Select(_ => 1L)])
+        {
+            Space = new EmbeddingSpace { Architecture = "osnet", Dimension = width },
+        };
+        using var means = set.ClassMeans(normalize);
+        Assert.Equal(Enumerable.Range(0, 10).Select(identity => (long)identity), means.Identities);
+        Assert.Null(means.Cameras);
+        Assert.Equal("osnet", means.Space!.Architecture);
+        var expected = means.Identities.Select(identity => Mean(identities.Zip(rows).Where(row => row.First == identity)
+            .Select(row => normalize ? Unit(row.Second) : row.Second).ToArray())).ToArray();
+        var found = means.Features.data<double>().ToArray();
+        Assert.All(expected.SelectMany(row => row).Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-12));
+
+        var evaluator = new RetrievalEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.NoFilter };
+        var right = identities.Zip(rows).Count(row => Enumerable.Range(0, 10).MinBy(k => Distance2(row.Second, expected[k])) == row.First);
+        Assert.Equal((double)right / rows.Length, evaluator.Evaluate(set, means).RankAt(1), 1e-12);
+        Assert.InRange(right, 11, 59);
+        using var none = new EmbeddingSet(rand(0, 2), Array.Empty<long>());
+        using var empty = none.ClassMeans();
+        Assert.Equal((0, 2L), (empty.Count, empty.Features.size(1)));
+
+        static double[] Unit(double[] row) => [.. row.Select(value => value / Math.Sqrt(row.Sum(x => x * x)))];
+
+        static double[] Mean(double[][] rows) => [.. Enumerable.Range(0, width).Select(column => rows.Average(row => row[column]))];
+
+        static double Distance2(double[] x, double[] y) => x.Zip(y).Sum(pair => (pair.First - pair.Second) * (pair.First - pair.Second));
+    }
+
     [Fact]
     public void Prefix_HasTheFirstNumbers_AndSaysSo()
     {
