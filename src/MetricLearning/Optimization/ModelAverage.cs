@@ -92,7 +92,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     }
 
     /// <summary>Gives the model the averaged weights until the returned scope is disposed. Then the model has its own weights again, bit
-    /// for bit.</summary>
+    /// for bit: weights that are loaded meanwhile are lost.</summary>
     /// <returns>The scope.</returns>
     /// <exception cref="InvalidOperationException">The average is already in use.</exception>
     /// <exception cref="ObjectDisposedException">The average or the model has been disposed.</exception>
@@ -129,8 +129,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         ObjectDisposedException.ThrowIf(isDisposed, this);
         state.Count("updates");
         state.CheckSettings(Settings);
-        if (inUse is not null)
-            throw new InvalidOperationException("The average is in use, so the model does not have its own weights: load after its scope.");
+        RequireUnused(model);
     }
 
     /// <inheritdoc/>
@@ -138,6 +137,16 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     {
         CheckState(state);
         Updates = state.Count("updates");
+    }
+
+    /// <summary>Refuses to load weights into the model while the average is in use: the model's own weights, which come back later, would
+    /// replace them.</summary>
+    /// <param name="loaded">The module that is loaded.</param>
+    /// <exception cref="InvalidOperationException">It is the model of this average, and the average is in use.</exception>
+    internal void RequireUnused(nn.Module loaded)
+    {
+        if (inUse is not null && ReferenceEquals(loaded, model))
+            throw new InvalidOperationException("The average is in use, so the model does not have its own weights: load after its scope.");
     }
 
     private Dictionary<string, double> Settings => new()

@@ -220,12 +220,15 @@ public sealed class TrainingCheckpoint
     /// <param name="name">The module's name.</param>
     /// <exception cref="InvalidDataException">As for <see cref="Load"/>.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidOperationException">A <see cref="ModelAverage"/> of the module, which has been added too, is in
+    /// use.</exception>
     /// <exception cref="ArgumentException">The path is null or empty, or no module has been added under that name.</exception>
     public void LoadModule(string path, string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(name);
         if (!modules.TryGetValue(name, out var added)) throw new ArgumentException($"no module has been added as '{name}'.", nameof(name));
+        foreach (var average in states.Values.OfType<ModelAverage>()) average.RequireUnused(added.Module);
         using var scope = NewDisposeScope();
         using var unchanging = no_grad();
         var (saved, tensors) = CheckpointFile.Read(path);

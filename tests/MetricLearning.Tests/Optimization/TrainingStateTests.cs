@@ -125,6 +125,9 @@ public sealed class TrainingStateTests : IDisposable
             Assert.Equal("The average is in use, so the model does not have its own weights: load after its scope.",
                 Assert.Throws<InvalidOperationException>(() => run.Checkpoint.Load(File)).Message);
             Assert.Equal(before, run.Describe());
+            Assert.Equal("The average is in use, so the model does not have its own weights: load after its scope.",
+                Assert.Throws<InvalidOperationException>(() => run.Checkpoint.LoadModule(File, "model")).Message);
+            Assert.Equal(before, run.Describe());
         }
     }
 
