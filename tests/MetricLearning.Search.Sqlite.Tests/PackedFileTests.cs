@@ -38,6 +38,18 @@ public class PackedFileTests
         await gallery.CheckAsync(queries: 1, group: 5);
     }
 
+    /// <summary>An empty file cannot be mapped.</summary>
+    [Fact]
+    public void AFileThatCannotBeMapped_IsClosed()
+    {
+        Assert.SkipUnless(Directory.Exists("/proc/self/fd"), "Only Linux lists the open files of a process");
+        using var folder = new TempFolder();
+        var (path, shape) = (folder.File("rows"), new RowShape(SearchMetric.Cosine, 4));
+        File.WriteAllBytes(path, []);
+        Assert.Throws<ArgumentException>(() => PackedFile.Open(path, shape, new PackedEntry(1, 0, 0, new double[shape.Padded], []), null));
+        Assert.DoesNotContain(path, Directory.GetFiles("/proc/self/fd").Select(open => new FileInfo(open).LinkTarget));
+    }
+
     [Fact]
     public async Task ASecondOpening_UsesTheFile_AndWritesAMissingOneAnew()
     {

@@ -57,6 +57,26 @@ public sealed class SqliteStoreTests : StoreConformance
         Assert.Empty(await seen.GetAsync(_ => true, 100).ToListAsync());
     }
 
+    /// <summary>Two stores of one file have the same collections, also if a path leads through a link.</summary>
+    [Fact]
+    public async Task AMigrationWithinOneCollection_IsRefused()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows lets only administrators make links");
+        var items = await FilledAsync();
+        Directory.CreateSymbolicLink(folder.File("linked"), System.IO.Path.GetDirectoryName(store.Path)!);
+        using var same = new SqliteVectorStore(System.IO.Path.Combine(folder.File("linked"), "gallery.db"));
+        using var other = new SqliteVectorStore(folder.File("other.db"));
+        await Assert.ThrowsAsync<ArgumentException>("to", () => RunAsync(same));
+        Assert.Equal(20, await RunAsync(other));
+
+        Task<long> RunAsync(SqliteVectorStore to) => CollectionMigration.RunAsync(items, to.GetCollection<int, Item>("items"),
+            item => item.Id, (records, _) =>
+            {
+                foreach (var record in records) record.Vector = new float[] { 1, 2, 3, 4 };
+                return Task.CompletedTask;
+            });
+    }
+
     /// <summary>A program that copies a new catalogue over the old one gets no answers that mix both, and no write is lost.</summary>
     [Theory, InlineData(true), InlineData(false)]
     public async Task AFileThatIsReplacedOrDeletedWhileItIsOpen_IsNoLongerRead(bool replaced)

@@ -26,6 +26,9 @@ internal sealed class SqliteCollection<TKey, TRecord>(string name, RecordModel<T
         return Task.FromResult(stored.Canaries());
     }
 
+    // Two stores of one file may have different paths.
+    private protected override object Store => RealPath.Of(store.Database.Path);
+
     internal override RecordView<TKey, TRecord>? View() => stored.View();
 
     internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => stored.Write(records);

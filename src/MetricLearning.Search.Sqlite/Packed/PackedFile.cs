@@ -43,16 +43,9 @@ internal sealed unsafe class PackedFile
         {
             // A damaged database may hold any values.
             if (entry.Center.Length != shape.Padded) return null;
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             var bytes = (long)entry.Blocks.Count * PackedBlock.Bytes(shape);
-            if (stream.Length < bytes)
-            {
-                stream.Dispose();
-                return null;
-            }
-            var mapped = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
-                leaveOpen: false);
-            var opened = new PackedFile(shape, entry, mapped, mapped.CreateViewAccessor(0, bytes, MemoryMappedFileAccess.Read));
+            if (Map(path, bytes) is not var (mapped, view)) return null;
+            var opened = new PackedFile(shape, entry, mapped, view);
             if (before is not null && before.entry.File == entry.File)
                 for (var block = 0; block < before.verified.Length && block < opened.verified.Length; block++)
                     opened.verified[block] = before.verified[block] && before.entry.Blocks[block] == entry.Blocks[block];
@@ -62,6 +55,30 @@ internal sealed unsafe class PackedFile
         {
             return null;
         }
+    }
+
+    /// <summary>Maps the first bytes of a file; null if it has fewer.</summary>
+    private static (MemoryMappedFile Mapped, MemoryMappedViewAccessor View)? Map(string path, long bytes)
+    {
+        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        IDisposable opened = stream;
+        try
+        {
+            if (stream.Length >= bytes)
+            {
+                var mapped = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+                    leaveOpen: false);
+                opened = mapped;        // it disposes the stream
+                return (mapped, mapped.CreateViewAccessor(0, bytes, MemoryMappedFileAccess.Read));
+            }
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+        stream.Dispose();
+        return null;
     }
 
     /// <summary>Gets a chunk by its number.</summary>

@@ -28,7 +28,8 @@ public static class CollectionMigration
     /// <param name="cancellationToken">Stops the migration after a batch.</param>
     /// <returns>The number of records that were embedded; the others already existed.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">Both collections are the same object.</exception>
+    /// <exception cref="ArgumentException">Both collections are the same one. Of stores of other libraries only the same object is
+    /// noticed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The batch is below 1.</exception>
     /// <exception cref="InvalidOperationException"><paramref name="embed"/> changed a key. The records of its batch are not
     /// written.</exception>
@@ -45,7 +46,7 @@ public static class CollectionMigration
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(embed);
         Guard.AtLeast(batch, 1);
-        if (ReferenceEquals(from, to))
+        if (ReferenceEquals(from, to) || (PlaceOf(from) is { } place && place.Equals(PlaceOf(to))))
             throw new ArgumentException($"to must be another collection than from, got '{to.Name}' for both.", nameof(to));
         // A mistake in the name of the first collection must not create the second one.
         if (!await from.CollectionExistsAsync(cancellationToken).ConfigureAwait(false))
@@ -84,6 +85,10 @@ public static class CollectionMigration
             progress?.Report(done);
         }
     }
+
+    /// <summary>Where the records of a collection are; null if its store is not of this library.</summary>
+    private static object? PlaceOf<TKey, TRecord>(VectorStoreCollection<TKey, TRecord> collection)
+        where TKey : notnull where TRecord : class => (collection.GetService(typeof(IKnowsPlace)) as IKnowsPlace)?.Place;
 
     private static IAsyncEnumerable<TRecord> AllAsync<TKey, TRecord>(VectorStoreCollection<TKey, TRecord> collection)
         where TKey : notnull where TRecord : class => collection.GetAsync(_ => true, int.MaxValue);

@@ -25,7 +25,7 @@ namespace MetricLearning.Search;
 /// <typeparam name="TKey">The type of keys.</typeparam>
 /// <typeparam name="TRecord">The type of records.</typeparam>
 public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>,
-    IKnowsMetric<TRecord> where TKey : notnull where TRecord : class
+    IKnowsMetric<TRecord>, IKnowsPlace where TKey : notnull where TRecord : class
 {
     private readonly VectorStoreCollectionMetadata metadata;
 
@@ -54,6 +54,11 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
 
     /// <summary>Removes records. If it throws, none is removed.</summary>
     internal abstract void Remove(IReadOnlyCollection<TKey> keys);
+
+    object IKnowsPlace.Place => (Store, Name);
+
+    /// <summary>What holds the collection and others of different names; equal for two stores of the same data.</summary>
+    private protected abstract object Store { get; }
 
     SearchMetric? IKnowsMetric<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
 

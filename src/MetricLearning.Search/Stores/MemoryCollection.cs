@@ -27,6 +27,8 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
         return Task.FromResult(store.Canaries);
     }
 
+    private protected override object Store => store;
+
     internal override RecordView<TKey, TRecord>? View() => Table();
 
     internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records)

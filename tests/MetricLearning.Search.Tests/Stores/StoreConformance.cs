@@ -786,6 +786,9 @@ public abstract class StoreConformance : IDisposable
         var (items, made) = (await FilledAsync(), Store.GetCollection<int, Item>("made"));
         Assert.Contains("'items' for both", (await Assert.ThrowsAsync<ArgumentException>(() => RunAsync(items, items))).Message,
             StringComparison.Ordinal);
+        // Another object of the same collection has all keys already, so nothing would be embedded.
+        Assert.Contains("'items' for both", (await Assert.ThrowsAsync<ArgumentException>("to",
+            () => RunAsync(items, Store.GetCollection<int, Item>("items")))).Message, StringComparison.Ordinal);
         var missing = Store.GetCollection<int, Item>("itmes");
         Assert.Contains("'itmes' does not exist", (await Assert.ThrowsAsync<VectorStoreException>(() => RunAsync(missing, made))).Message,
             StringComparison.Ordinal);
