@@ -17,6 +17,28 @@ public class WithoutServerTests
         Assert.Contains("Check that the server runs", thrown.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(100, 0, 100), InlineData(100, 1, 200), InlineData(100, 2, 400), InlineData(100, 9, 51_200), InlineData(100, 10, 60_000)]
+    [InlineData(100, int.MaxValue, 60_000), InlineData(0, int.MaxValue, 0), InlineData(60_001, 5, 60_001), InlineData(1, 5000, 60_000)]
+    [InlineData(86_400_000, 1000, 86_400_000)]
+    public void ThePause_DoublesUpToAMinute(int first, int attempt, int pause)
+    {
+        using var store = new PostgresVectorStore(Nowhere)
+        {
+            RetryPause = TimeSpan.FromMilliseconds(first), Retries = int.MaxValue,
+        };
+        Assert.Equal(TimeSpan.FromMilliseconds(pause), store.Server.PauseBefore(attempt));
+    }
+
+    [Fact]
+    public void SettingsOutOfRange_AreRefused()
+    {
+        foreach (var pause in new[] { TimeSpan.MaxValue, TimeSpan.FromDays(1) + TimeSpan.FromTicks(1), TimeSpan.FromTicks(-1) })
+            Assert.Throws<ArgumentOutOfRangeException>("RetryPause", () => new PostgresVectorStore(Nowhere) { RetryPause = pause });
+        foreach (var parts in new[] { -1, 10_001, int.MaxValue })
+            Assert.Throws<ArgumentOutOfRangeException>("Partitions", () => new PostgresVectorStore(Nowhere) { Partitions = parts });
+    }
+
     [Fact]
     public void NamesThatPostgresCuts_AreRefused()
     {

@@ -25,7 +25,7 @@ namespace MetricLearning.Search;
 /// <typeparam name="TKey">The type of keys.</typeparam>
 /// <typeparam name="TRecord">The type of records.</typeparam>
 public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>,
-    IKnowsMetric<TRecord> where TKey : notnull where TRecord : class
+    IKnowsMetric<TRecord>, IKnowsPlace where TKey : notnull where TRecord : class
 {
     private readonly VectorStoreCollectionMetadata metadata;
     private readonly PostgresVectorStore store;
@@ -49,6 +49,8 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override string Name { get; }
 
     private RecordModel<TKey, TRecord> Model => columns.Model;
+
+    object IKnowsPlace.Place => (store.Server.Place, store.Schema, Name);
 
     SearchMetric? IKnowsMetric<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
 

@@ -79,22 +79,23 @@ public sealed class PostgresVectorStore : VectorStore
     /// <exception cref="ArgumentOutOfRangeException">The number is out of range.</exception>
     public int IndexCandidates { get; init => field = (int)Guard.Within(value, 1, 1000); } = 100;
 
-    /// <summary>The number of parts into which the tables of new collections are divided, by a hash of the key. Default: 0, tables are not
-    /// divided.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
-    public int Partitions { get; init => field = Guard.AtLeast(value, 0); }
+    /// <summary>The number of parts into which the tables of new collections are divided, by a hash of the key, from 0 to 10,000. Default:
+    /// 0, tables are not divided.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is out of range.</exception>
+    public int Partitions { get; init => field = (int)Guard.Within(value, 0, 10_000); }
 
     /// <summary>The number of times that a call is retried after a transient error. Default: 3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int Retries { get; init => field = Guard.AtLeast(value, 0); } = 3;
 
-    /// <summary>The pause before the first retry; each later one is twice as long. Default: 100 ms.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is below 0.</exception>
+    /// <summary>The pause before the first retry, from 0 to one day. Each later one is twice as long, up to a minute; a longer pause stays
+    /// as long as it is. Default: 100 ms.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
     public TimeSpan RetryPause
     {
         get;
-        init => field = value >= TimeSpan.Zero ? value
-            : throw new ArgumentOutOfRangeException(nameof(RetryPause), value, $"RetryPause must be at least 0, got {value}.");
+        init => field = value >= TimeSpan.Zero && value <= TimeSpan.FromDays(1) ? value
+            : throw new ArgumentOutOfRangeException(nameof(RetryPause), value, $"RetryPause must be from 0 to one day, got {value}.");
     } = TimeSpan.FromMilliseconds(100);
 
     internal PostgresServer Server => server.Value;

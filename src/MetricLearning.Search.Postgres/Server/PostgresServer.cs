@@ -11,22 +11,38 @@ internal sealed class PostgresServer
     /// <summary>The name of the kind of store in metadata.</summary>
     public const string SystemName = "metriclearning.postgres";
 
+    /// <summary>The pause that doubling does not exceed.</summary>
+    private static readonly TimeSpan longestPause = TimeSpan.FromMinutes(1);
+
     private readonly NpgsqlDataSource source;
-    private readonly string where;
 
     /// <param name="source">The connections.</param>
     public PostgresServer(NpgsqlDataSource source)
     {
         this.source = source;
         var parts = new NpgsqlConnectionStringBuilder(source.ConnectionString);
-        where = string.Create(CultureInfo.InvariantCulture, $"PostgreSQL at {parts.Host}:{parts.Port}, database {parts.Database}");
+        Place = string.Create(CultureInfo.InvariantCulture, $"PostgreSQL at {parts.Host}:{parts.Port}, database {parts.Database}");
     }
+
+    /// <summary>The server and the database in words.</summary>
+    public string Place { get; }
 
     /// <summary>The number of times that a call is retried.</summary>
     public int Retries { get; init; }
 
-    /// <summary>The pause before the first retry. Each later one is twice as long.</summary>
+    /// <summary>The pause before the first retry. Each later one is twice as long, up to a minute.</summary>
     public TimeSpan RetryPause { get; init; }
+
+    /// <summary>The pause before a retry.</summary>
+    /// <param name="attempt">The number of retries before this one.</param>
+    public TimeSpan PauseBefore(int attempt)
+    {
+        // After so many doublings every pause is longer than the longest one.
+        const int Doublings = 30;
+        if (RetryPause >= longestPause) return RetryPause;
+        var pause = RetryPause * (1L << Math.Min(attempt, Doublings));
+        return pause < longestPause ? pause : longestPause;
+    }
 
     /// <summary>Runs an action with a connection.</summary>
     /// <param name="operation">The name of the operation in exceptions.</param>
@@ -49,7 +65,7 @@ internal sealed class PostgresServer
             }
             catch (NpgsqlException e) when (e.IsTransient && attempt < Retries)
             {
-                await Task.Delay(RetryPause * Math.Pow(2, attempt), cancellationToken).ConfigureAwait(false);
+                await Task.Delay(PauseBefore(attempt), cancellationToken).ConfigureAwait(false);
             }
             catch (NpgsqlException e)
             {
@@ -67,7 +83,7 @@ internal sealed class PostgresServer
         var tries = attempt == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" It was tried {attempt + 1} times.");
         // The message of a PostgresException has several lines.
         var said = e is PostgresException { SqlState: var state, MessageText: var text } ? $"{state}: {text}" : e.Message;
-        return new VectorStoreException($"{where}: {said.TrimEnd('.')}.{tries} {Advice(e)}".TrimEnd(), e)
+        return new VectorStoreException($"{Place}: {said.TrimEnd('.')}.{tries} {Advice(e)}".TrimEnd(), e)
         {
             VectorStoreSystemName = SystemName,
             OperationName = operation,
