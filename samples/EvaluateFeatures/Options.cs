@@ -6,7 +6,7 @@ namespace EvaluateFeatures;
 /// <summary>The command line.</summary>
 internal static class Options
 {
-    private const string Cosine = "cosine", FastReId = "fastreid";
+    private const string Cosine = "cosine", FastReId = "fastreid", Cuhk03 = "cuhk03", Expected = "expected";
 
     public static RootCommand Command()
     {
@@ -45,8 +45,8 @@ internal static class Options
                 "Which gallery images are ignored for a query. Default: market1501 (its identity in its camera, and junk); without "
                 + "cameras none, or self for one set",
         };
-        protocol.AcceptOnlyFromAmong("market1501", "veri", "cuhk03", "self", "none", "other-cameras");
-        var ties = Choice("--ties", "The order of images at equal distances", "index", "optimistic", "pessimistic", "expected");
+        protocol.AcceptOnlyFromAmong("market1501", "veri", Cuhk03, "self", "none", "other-cameras");
+        var ties = Choice("--ties", "The order of images at equal distances", "index", "optimistic", "pessimistic", Expected);
         var rerank = new Option<string?>("--rerank") { Description = "k-reciprocal re-ranking: 20,6,0.3", HelpName = "K1,K2,LAMBDA" };
         var dialect = Choice("--rerank-dialect", "The implementation that re-ranking follows", "torchreid", "zhong",
             FastReId);
@@ -104,6 +104,11 @@ internal static class Options
         {
             (queryIdentities, query), (queryCameras, query), (galleryIdentities, gallery), (galleryCameras, gallery),
         }) CheckOptions.Needs(command, part, set);
+        command.Validators.Add(result =>
+        {
+            if (CheckOptions.ValueOf(result, protocol) == Cuhk03 && CheckOptions.ValueOf(result, ties) == Expected)
+                result.AddError($"--ties {Expected} is not defined for --protocol {Cuhk03}, whose gallery is drawn: take another order.");
+        });
         CheckOptions.Useless(command, pictures, result => CheckOptions.IsGiven(result, compare),
             "--multi-query-pictures are features of one model, so they cannot be the queries of two: leave out --compare.");
         command.SetAction((result, cancellationToken) => Task.FromResult(Evaluation.Execute(new EvaluationSettings
@@ -121,7 +126,7 @@ internal static class Options
             {
                 "market1501" => RetrievalProtocol.Market1501,
                 "veri" => RetrievalProtocol.VeRi,
-                "cuhk03" => RetrievalProtocol.Cuhk03,
+                Cuhk03 => RetrievalProtocol.Cuhk03,
                 "self" => RetrievalProtocol.SelfRetrieval,
                 "none" => RetrievalProtocol.NoFilter,
                 "other-cameras" => RetrievalProtocol.NoFilter with { Name = "other cameras", Cameras = CameraFilter.All },
@@ -129,7 +134,7 @@ internal static class Options
             },
             Ties = result.GetRequiredValue(ties) switch
             {
-                "optimistic" => TiePolicy.Optimistic, "pessimistic" => TiePolicy.Pessimistic, "expected" => TiePolicy.Expected, _ =>
+                "optimistic" => TiePolicy.Optimistic, "pessimistic" => TiePolicy.Pessimistic, Expected => TiePolicy.Expected, _ =>
                     TiePolicy.ByIndex,
             },
             Reranking = result.GetValue(rerank) is { } k ? RerankerOf(k, result.GetRequiredValue(dialect),

@@ -15,7 +15,8 @@ namespace PersonReId;
 internal sealed class RunRecord
 {
     private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",
-        Fingerprint = "recipe fingerprint", Images = "images", Teacher = "teacher";
+        Fingerprint = "recipe fingerprint", Images = "images", Teacher = "teacher",
+        WeightsSpace = "space of the weights";
     private const int ShownQueries = 6;
     private readonly JsonSerializerOptions json;
     private readonly TrainingCheckpoint checkpoint;
@@ -66,6 +67,7 @@ internal sealed class RunRecord
         checkpoint.Notes[Recipe] = settings.Command(source);
         checkpoint.Notes[Fingerprint] = settings.Recipe.Fingerprint();
         checkpoint.Notes[Images] = FingerprintOf(source, data);
+        if (settings.Network.File is { } space) checkpoint.Notes[WeightsSpace] = space.ToJson();
         if (settings.Start == RunStart.Resume && Then(settings).GetValueOrDefault(Images) != checkpoint.Notes[Images])
             throw new UserErrorException($"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}: the "
                 + "names, the identities or the contents of some files differ. Give the images of the run, or begin a new run in another "
@@ -137,6 +139,12 @@ internal sealed class RunRecord
             $"The run in {settings.Folder.Name} was begun with the recipe {then.GetValueOrDefault(Fingerprint) ?? "unknown"}; "
             + $"{settings.Recipe.Name} has {fingerprint} in this version of the program.");
     }
+
+    /// <summary>The embedding space in the file of the weights that a run started from; null if it said none, or if there is no
+    /// run.</summary>
+    public static EmbeddingSpace? SpaceOfWeights(RunFolder folder) =>
+        File.Exists(folder.Last) && TrainingCheckpoint.ReadNotes(folder.Last).TryGetValue(WeightsSpace, out var space)
+            ? EmbeddingSpace.Parse(space) : null;
 
     /// <summary>The notes of the run in the output folder.</summary>
     private static IReadOnlyDictionary<string, string> Then(TrainingSettings settings) =>

@@ -24,7 +24,9 @@ internal static class TrainingLoop
 
         // The network: an embedding for the triplet loss and for searching, and a class for each person of the training set.
         manual_seed((long)settings.Seed);
-        using var model = Networks.Create(network, settings.Recipe.NeedsClassifier ? data.Train.ClassCount : 0);
+        // The checkpoint of a run that goes on has all weights.
+        using var model = Networks.Create(settings.Start == RunStart.Resume ? network with { Weights = null } : network,
+            settings.Recipe.NeedsClassifier ? data.Train.ClassCount : 0);
         record.Describe(model);
 
         // The batches, such as P people with K images each. The images are changed a little at random every time.

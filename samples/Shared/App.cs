@@ -15,8 +15,7 @@ internal static class App
     /// <summary>Returns the message of an error in one line, without the name of a parameter of the program.</summary>
     public static string MessageOf(Exception e)
     {
-        var message = e is ArgumentException { ParamName: { } name }
-            ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+        var message = e is ArgumentException wrong ? MessageText.WithoutParameter(wrong) : e.Message;
         return string.Join(' ', message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using MetricLearning;
 using PersonReId.Recipes;
 
@@ -94,6 +95,7 @@ internal sealed class NetworkOptions
     public const string DefaultNetwork = "osnet_x0_25";
     private readonly Option<string> architecture;
     private readonly Option<FileInfo?> weights;
+    private readonly Func<SymbolResult, RunFolder?> resumed;
     private readonly Option<int[]> size = new Option<int[]>("--size")
     {
         Description = "Height and width of the images that the network sees [default: those of the weights' file, or 256 128]",
@@ -116,8 +118,11 @@ internal sealed class NetworkOptions
     /// <param name="command">The command that gets the options.</param>
     /// <param name="weightsRequired">Whether the command needs weights.</param>
     /// <param name="otherwise">The network if neither the user nor the file of the weights names one, for the help.</param>
-    public NetworkOptions(Command command, bool weightsRequired, string otherwise = DefaultNetwork)
+    /// <param name="resumed">The run that goes on, whose checkpoint has all weights, so their file may be missing. Null: none.</param>
+    public NetworkOptions(Command command, bool weightsRequired, string otherwise = DefaultNetwork,
+        Func<SymbolResult, RunFolder?>? resumed = null)
     {
+        this.resumed = resumed ?? (_ => null);
         architecture = new Option<string>("--arch")
         {
             Description = $"The network: {string.Join(", ", Networks.Names)} [default: that of the weights' file, or {otherwise}]",
@@ -132,13 +137,11 @@ internal sealed class NetworkOptions
             HelpName = "FILE",
             Required = weightsRequired,
         };
-        weights.Validators.Add(result =>
-        {
-            if (result.Tokens is [{ Value: var path }] && path != PublishedWeights.Name && !File.Exists(path))
-                result.AddError($"--weights: there is no file {path}.");
-        });
         command.Validators.Add(result =>
         {
+            if (CheckOptions.ValueOf(result, weights) is { Exists: false } missing && missing.ToString() is var path
+                && path != PublishedWeights.Name && this.resumed(result) is null)
+                result.AddError($"--weights: there is no file {path}.");
             if (CheckOptions.ValueOf(result, weights)?.ToString() == PublishedWeights.Name
                 && CheckOptions.ValueOf(result, architecture) is { } name && name != PublishedWeights.Architecture)
                 result.AddError($"--weights {PublishedWeights.Name} needs --arch {PublishedWeights.Architecture}, got {name}.");
@@ -158,7 +161,7 @@ internal sealed class NetworkOptions
     {
         var (file, name, pixels) = (result.GetValue(weights), result.GetValue(architecture), result.GetValue(size));
         var isImageNet = file?.ToString() == PublishedWeights.Name;
-        var space = isImageNet ? PublishedWeights.Space() : file?.Extension == ".safetensors" ? EmbeddingSpace.Read(file.FullName) : null;
+        var space = isImageNet ? PublishedWeights.Space() : file?.Extension == ".safetensors" ? SpaceOf(file) : null;
         var known = space?.Architecture is { } theirs && Networks.Names.Contains(theirs) ? theirs : null;
         Warn(file, "--arch", known, name);
         Warn(file, "--size", space is { Height: { } tall, Width: { } wide } ? $"{tall} {wide}" : null,
@@ -175,6 +178,9 @@ internal sealed class NetworkOptions
             Device = result.GetRequiredValue(device),
             Workers = result.GetValue(workers),
         };
+
+        EmbeddingSpace? SpaceOf(FileInfo given) =>
+            given.Exists ? EmbeddingSpace.Read(given.FullName) : RunRecord.SpaceOfWeights(resumed(result.CommandResult)!);
     }
 
     /// <summary>Warns that an option contradicts a file.</summary>

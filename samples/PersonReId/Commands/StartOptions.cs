@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace PersonReId.Commands;
 
@@ -21,6 +22,9 @@ internal sealed class StartOptions
                 result.AddError("Give --resume or --overwrite, not both.");
         });
     }
+
+    /// <summary>Whether a run goes on.</summary>
+    public bool Resumes(SymbolResult result) => CheckOptions.ValueOf(result, resume);
 
     public RunStart Read(ParseResult result) =>
         result.GetValue(resume) ? RunStart.Resume : result.GetValue(overwrite) ? RunStart.Overwrite : RunStart.New;

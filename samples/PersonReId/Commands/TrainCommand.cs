@@ -12,7 +12,15 @@ internal static class TrainCommand
     {
         var command = new Command("train", "Trains a network; keeps the best and the last checkpoint and writes report.html");
         var data = new DataOption(command);
-        var network = new NetworkOptions(command, weightsRequired: false, $"that of the recipe, or {NetworkOptions.DefaultNetwork}");
+        var output = new Option<DirectoryInfo>("--output")
+        {
+            Description = "Folder of checkpoints and report",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => new DirectoryInfo("artifacts/train"),
+        };
+        StartOptions? start = null;
+        var network = new NetworkOptions(command, weightsRequired: false, $"that of the recipe, or {NetworkOptions.DefaultNetwork}",
+            resumed: result => start!.Resumes(result) && CheckOptions.ValueOf(result, output) is { } folder ? new RunFolder(folder) : null);
         var recipes = new RecipeOptions(command, network);
         var every = new Option<int>("--eval-every")
         {
@@ -26,12 +34,6 @@ internal static class TrainCommand
             HelpName = "N",
         };
         var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
-        var output = new Option<DirectoryInfo>("--output")
-        {
-            Description = "Folder of checkpoints and report",
-            HelpName = "DIR",
-            DefaultValueFactory = _ => new DirectoryInfo("artifacts/train"),
-        };
         var save = new Option<double>("--save-minutes")
         {
             Description = "Within an epoch, saves the last checkpoint every X minutes; 0: after each batch",
@@ -58,7 +60,7 @@ internal static class TrainCommand
         {
             Description = "Writes the start, each epoch and each evaluation to the standard error stream, one JSON object a line",
         };
-        var start = new StartOptions(command);
+        start = new StartOptions(command);
         CheckOptions.AtLeast(0, every, keep);
         CheckOptions.Between(0, 100_000, save);
         foreach (var option in new Option[] { teacher, teacherWeight, every, keep, seed, output, save, log }) command.Add(option);

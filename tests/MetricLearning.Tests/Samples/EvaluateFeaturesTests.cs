@@ -212,6 +212,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
     [InlineData("--multi-query-pictures needs --multi-query.", "--multi-query-pictures", "x.npz")]
     [InlineData("--rerank-dialect needs --rerank.", "--rerank-dialect", "zhong")]
     [InlineData("--images needs --html.", "--images", ".")]
+    [InlineData("--ties expected is not defined for --protocol cuhk03", "--ties", "expected", "--protocol", "cuhk03")]
     [InlineData("--query-ids needs --query.", "--query-ids", "x.npy")]
     [InlineData("--gallery-cameras needs --gallery.", "--gallery-cameras", "x.npy")]
     [InlineData("--memory must be at least 1.", "--memory", "0")]

@@ -124,19 +124,22 @@ public sealed partial class ResumeTests(SmallRun run)
     }
 
     /// <summary>A run whose images lie in another place when it is resumed: its report shows them from there. The run starts from weights
-    /// of the same people, and says what it does with their classifier.</summary>
+    /// of the same people, and says what it does with their classifier. When it is resumed, the file of the weights is gone.</summary>
     [Fact]
     public void ImagesMayMove_BetweenStartAndResume()
     {
         var (first, second, folder) = (run.NewFolder(), run.NewFolder(), run.NewFolder());
         Copy(run.Data, first);
-        string[] weights = ["--weights", Path.Combine(run.Whole, TrainingCheckpoint.BestFile)];
+        var file = Path.Combine(Directory.CreateDirectory(run.NewFolder()).FullName, "start.safetensors");
+        File.Copy(Path.Combine(run.Whole, TrainingCheckpoint.BestFile), file);
+        string[] weights = ["--weights", file];
         Assert.Contains("the classifier of the file's 6 identities is loaded",
             SmallRun.Finish(Train(first)), StringComparison.Ordinal);
         var report = Path.Combine(folder, "report.html");
         var before = SmallRun.Result.Of(folder);
         File.Delete(report);
         Directory.Move(first, second);
+        File.Delete(file);
         SmallRun.Finish([.. Train(second), "--resume"]);
         Assert.Equal(Cards(before.Report), Cards(File.ReadAllText(report)));
 
