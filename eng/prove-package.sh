@@ -214,6 +214,13 @@ refuse "missing.onnx" "$(program_of Embeddings)" missing.onnx "$work/items.db"
 serve Embeddings "$work/Training/run/model.onnx" "$work/items.db"
 quietly curl -sf -X PUT --data-binary "@$picture" "$address/items/first?kind=disc"
 expect '"id":"first"' curl -sf --data-binary "@$picture" "$address/search?kind=disc&top=3"
+# The first ID has a slash, and the second one the text %2F. An empty kind is none.
+quietly curl -sf -X PUT --data-binary "@$picture" "$address/items/a%2Fb?kind="
+quietly curl -sf -X PUT --data-binary "@$picture" "$address/items/a%252Fb"
+expect '"id":"a/b","kind":null' curl -sf --data-binary "@$picture" "$address/search?kind="
+grep -q '"id":"a%2Fb","kind":null' "$work/out" || { cat "$work/out"; fail "the service mixes up two IDs"; }
+quietly curl -sf -X DELETE "$address/items/a%252Fb"
+expect '"id":"a/b"' curl -sf --data-binary "@$picture" "$address/search"
 [ "$(curl -s -o /dev/null -w '%{http_code}' --data-binary 'no picture' "$address/embed")" = 400 ] || fail "the service accepts a file that is not a picture"
 expect "top must be a whole number from 1 to 1000" curl -s --data-binary "@$picture" "$address/search?top=5000"
 end_server

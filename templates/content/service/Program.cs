@@ -2,6 +2,7 @@ using System.Globalization;
 using MetricLearning.Onnx.Runtime;
 using MetricLearning.Samples;
 using MetricLearning.Search;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.VectorData;
 
 Errors.TellMistakes(error => error is VectorStoreException);
@@ -46,18 +47,19 @@ app.MapPost("/embed", (HttpRequest request, CancellationToken cancellationToken)
 app.MapPut("/items/{id}", (string id, string? kind, HttpRequest request, CancellationToken cancellationToken) =>
     WithVector(request, async vector =>
     {
-        await items.UpsertAsync(new Item { Id = Decoded(id), Kind = kind, Vector = vector }, cancellationToken);
+        await items.UpsertAsync(new Item { Id = Decoded(id, request), Kind = Given(kind), Vector = vector }, cancellationToken);
         return Results.NoContent();
     }, cancellationToken));
-app.MapDelete("/items/{id}", async (string id, CancellationToken cancellationToken) =>
+app.MapDelete("/items/{id}", async (string id, HttpRequest request, CancellationToken cancellationToken) =>
 {
-    await items.DeleteAsync(Decoded(id), cancellationToken);
+    await items.DeleteAsync(Decoded(id, request), cancellationToken);
     return Results.NoContent();
 });
 app.MapPost("/search", async (HttpRequest request, CancellationToken cancellationToken, string? kind = null, string top = "10") =>
 {
     if (!int.TryParse(top, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count is < 1 or > mostHits)
         return Refused($"top must be a whole number from 1 to {mostHits}, got '{top}'.");
+    kind = Given(kind);
     return await WithVector(request, async vector =>
     {
         var options = new VectorSearchOptions<Item> { Filter = kind is null ? null : item => item.Kind == kind };
@@ -98,8 +100,17 @@ async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, 
     }
 }
 
-// ASP.NET decodes a path, except for escaped slashes.
-string Decoded(string id) => id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+// A form sends a field that is not filled in as an empty value.
+string? Given(string? kind) => string.IsNullOrEmpty(kind) ? null : kind;
+
+// ASP.NET decodes a path, except for escaped slashes. It gives "%2F" for a slash and for the text "%2F", and only the request itself tells
+// which one was sent.
+string Decoded(string id, HttpRequest request)
+{
+    if (!id.Contains("%2F", StringComparison.OrdinalIgnoreCase)) return id;
+    var path = request.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?')[0].TrimEnd('/');
+    return Uri.UnescapeDataString(path[(path.LastIndexOf('/') + 1)..]);
+}
 
 IResult Refused(string error, int status = StatusCodes.Status400BadRequest) => Results.Json(new { error }, statusCode: status);
 
