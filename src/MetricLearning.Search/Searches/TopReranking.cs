@@ -58,7 +58,7 @@ public sealed record TopReranking
         var encoded = KReciprocalEncoding.Of(lists, K1, K2, (i, j) => first[i][j] / farthest[i],
             CallProgress.OnThisThread(cancellationToken));
         var minima = new double[rows.Count];
-        new InvertedIndex(encoded.AsSpan(1), all.Length).AddMinima(encoded[0], minima);
+        new InvertedIndex(encoded[1..], all.Length).AddMinima(encoded[0], minima);
         for (var row = 0; row < minima.Length; row++)
         {
             var jaccard = Math.Max(0, 1 - minima[row] / (2 - minima[row]));

@@ -16,7 +16,7 @@ internal sealed unsafe class EncodedRows
     public EncodedRows(SparseRow[] rows, int queries, int galleryStart)
     {
         this.queries = rows[..queries];
-        gallery = new InvertedIndex(rows.AsSpan(galleryStart), rows.Length);
+        gallery = new InvertedIndex(rows[galleryStart..], rows.Length);
         Gallery = rows.Length - galleryStart;
         Bytes = this.queries.Sum(row => row.Bytes) + gallery.Bytes;
     }

@@ -9,12 +9,12 @@ namespace MetricLearning;
 /// Queries and gallery are the rows of one set. Row i of A is 1 at the k1 rows nearest to i by cosine, i itself among them, and 0
 /// elsewhere. Three steps follow, and they are done twice: <c>A ← A + Aᵀ</c>; <c>Aᵢ ← Σ cos(i, j)² Aⱼ</c> over the k2 nearest j of i; each
 /// row is scaled to length 1. The result is <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 no rows are combined, as in the published code. Memory is that of
-/// the rows of A, whose entries grow with k1 · k2².
+/// the rows of A for the gallery, whose entries grow with k1 · k2². They are kept once.
 /// </remarks>
 public sealed record GnnReranker : Reranker
 {
     private const int Layers = 2;
-    private const double GraphStart = 0.7;      // of the work; the lists of neighbors come before
+    private const double GraphStart = 0.7, IndexStart = 0.9;        // of the work; the lists of neighbors come before
 
     /// <summary>Sets the parameters of the re-ranking.</summary>
     /// <param name="k1">The number of nearest rows, including the row itself, that a row of A starts with. Default: 26, the paper's value
@@ -40,10 +40,9 @@ public sealed record GnnReranker : Reranker
         var (all, galleryStart) = ((int)features.size(0), queries ?? 0);
         var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, features, features), all, all, Math.Max(K1, K2),
             progress: progress.Part(0, GraphStart));
-        var graph = Graph(lists, all, progress.Part(GraphStart, 1));
-        var index = new InvertedIndex(graph.AsSpan(galleryStart), all);
-        var asked = graph[..(queries ?? all)];
-        return new RerankedDistances(asked.Length, all - galleryStart, asked.Sum(row => row.Bytes) + index.Bytes, Rows);
+        var graph = Graph(lists, all, progress.Part(GraphStart, IndexStart));
+        var index = new InvertedIndex(graph.From(galleryStart, progress.Part(IndexStart, 1)), all);
+        return new RerankedDistances(queries ?? all, all - galleryStart, graph.Bytes + index.Bytes, Rows);
 
         unsafe Tensor Rows(int first, int count)
         {
@@ -53,7 +52,7 @@ public sealed record GnnReranker : Reranker
             Threads.For(count, i =>
             {
                 var row = new Span<double>((double*)sums + (long)i * gallery, gallery);
-                index.AddProducts(asked[first + i], row);
+                index.AddProducts(graph[first + i], row);
                 for (var j = 0; j < gallery; j++) row[j] = 1 - row[j];
             });
             return rows;
@@ -61,7 +60,7 @@ public sealed record GnnReranker : Reranker
     }
 
     /// <summary>The final rows of A.</summary>
-    private SparseRow[] Graph(NeighborLists lists, int count, CallProgress progress)
+    private FinalRows Graph(NeighborLists lists, int count, CallProgress progress)
     {
         var (start, passed) = (Math.Min(K1, lists.Width), Math.Min(K2, lists.Width));
         var graph = new SparseRow[count];
@@ -71,16 +70,20 @@ public sealed record GnnReranker : Reranker
             Array.Sort(columns);
             graph[i] = new SparseRow(columns, [.. Enumerable.Repeat(1.0, start)]);
         });
-        for (var layer = 0; layer < Layers && K2 > 1; layer++)
+        if (K2 == 1) return new FinalRows(graph, i => Unit(graph[i]));
+        for (var layer = 1; ; layer++)
         {
-            var part = progress.Part((double)layer / Layers, (layer + 1.0) / Layers);
+            var part = progress.Part((layer - 1.0) / Layers, (double)layer / Layers);
             var both = WithTransposed(graph, part.Part(0, 0.5));
+            if (layer == Layers) return Last(lists, passed, both);
             // The new rows take the places of the old ones, which are not needed any more and take much memory.
             part.Part(0.5, 1).For(count, i => graph[i] = Combined(lists, i, passed, both));
         }
-        for (var i = 0; i < count; i++) graph[i] = Unit(graph[i]);
-        return graph;
     }
+
+    /// <summary>The rows of the last layer. They do not keep those of the layers before it.</summary>
+    private static FinalRows Last(NeighborLists lists, int passed, SparseRow[] both) =>
+        new(both, i => Unit(Combined(lists, i, passed, both)));
 
     /// <summary>A + Aᵀ.</summary>
     private static SparseRow[] WithTransposed(SparseRow[] graph, CallProgress progress)
@@ -108,5 +111,31 @@ public sealed record GnnReranker : Reranker
         var square = 0.0;
         foreach (var value in row.Values) square += value * value;
         return square == 0 ? row : row.Over(Math.Sqrt(square));
+    }
+
+    /// <summary>The final rows of A. Each is made when it is needed, because together they take most of the memory.</summary>
+    /// <param name="parts">The rows that they are made of.</param>
+    /// <param name="make">Makes a row.</param>
+    private sealed class FinalRows(SparseRow[] parts, Func<int, SparseRow> make)
+    {
+        private const int AtOnce = 1024;
+
+        /// <summary>Bytes of the rows that they are made of.</summary>
+        public long Bytes { get; } = parts.Sum(row => row.Bytes);
+
+        public SparseRow this[int row] => make(row);
+
+        /// <summary>The rows from <paramref name="start"/> on.</summary>
+        public IEnumerable<SparseRow> From(int start, CallProgress progress)
+        {
+            for (var first = start; first < parts.Length; first += AtOnce)
+            {
+                var rows = new SparseRow[Math.Min(AtOnce, parts.Length - first)];
+                var offset = first;
+                Threads.For(rows.Length, i => rows[i] = make(offset + i));
+                foreach (var row in rows) yield return row;
+                progress.Report((double)(first + rows.Length - start) / (parts.Length - start));
+            }
+        }
     }
 }

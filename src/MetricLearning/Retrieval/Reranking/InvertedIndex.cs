@@ -8,10 +8,10 @@ internal sealed class InvertedIndex
     private readonly int[] starts, rows;
     private readonly double[] values;
 
-    /// <param name="matrix">The rows.</param>
+    /// <param name="matrix">The rows. They are enumerated twice, so they need not all be in memory at once.</param>
     /// <param name="width">The number of columns.</param>
     /// <exception cref="InvalidOperationException">The rows have more entries than an array can hold.</exception>
-    public InvertedIndex(ReadOnlySpan<SparseRow> matrix, int width)
+    public InvertedIndex(IEnumerable<SparseRow> matrix, int width)
     {
         starts = new int[width + 1];
         foreach (var row in matrix)
@@ -23,13 +23,16 @@ internal sealed class InvertedIndex
                 CultureInfo.InvariantCulture, $"The rows have more than {Array.MaxLength} weights. Shorten the lists of neighbors."));
         }
         (rows, values) = (new int[starts[width]], new double[starts[width]]);
-        var next = starts[..width];
-        for (var r = 0; r < matrix.Length; r++)
-            for (var i = 0; i < matrix[r].Columns.Length; i++)
+        var (next, r) = (starts[..width], 0);
+        foreach (var row in matrix)
+        {
+            for (var i = 0; i < row.Columns.Length; i++)
             {
-                var place = next[matrix[r].Columns[i]]++;
-                (rows[place], values[place]) = (r, matrix[r].Values[i]);
+                var place = next[row.Columns[i]]++;
+                (rows[place], values[place]) = (r, row.Values[i]);
             }
+            r++;
+        }
     }
 
     /// <summary>Bytes of the entries.</summary>
