@@ -212,6 +212,33 @@ public sealed class PictureSourcesTests : IDisposable
             () => loader.Batches(1).ToList());
     }
 
+    /// <summary>Threads that read while another thread disposes the archive get whole images or the error of a disposed object.</summary>
+    [Fact]
+    public async Task AnArchiveThatIsDisposedMeanwhile_GivesWholeImagesOrSaysSo()
+    {
+        var image = File.ReadAllBytes(folder.Draw("a.jpg", width: 200, height: 200));
+        var zip = folder.Write("set.zip", Zip([.. Enumerable.Range(0, 8).Select(i => ($"{i}.jpg", image))]));
+        for (var round = 0; round < 40; round++)
+        {
+            var archive = new ImageArchive(zip);
+            var images = archive.Images();
+            using var started = new CountdownEvent(4);
+            var readers = Enumerable.Range(0, 4).Select(worker => Task.Run(() =>
+            {
+                for (var read = 0; ; read++)
+                {
+                    if (read == 2) started.Signal();
+                    using var bytes = new MemoryStream();
+                    using (var stream = images[(worker + read) % images.Count].Open!()) stream.CopyTo(bytes, 100);
+                    Assert.Equal(image, bytes.ToArray());
+                }
+            })).ToArray();
+            started.Wait();
+            archive.Dispose();
+            foreach (var reader in readers) await Assert.ThrowsAsync<ObjectDisposedException>(() => reader);
+        }
+    }
+
     [Fact]
     public void AnArchive_HasTheImagesOfAZipFile()
     {

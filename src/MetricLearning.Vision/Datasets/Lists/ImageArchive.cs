@@ -4,7 +4,8 @@ namespace MetricLearning.Vision;
 
 /// <summary>The images in a zip file. They are read straight from the archive; nothing is unpacked to disk.</summary>
 /// <remarks>An image's path is the path of the archive followed by the name of the entry. Thread safety: any number of threads may use it
-/// and decode its images at once; they take turns to read bytes. Dispose it when no thread uses it any more.</remarks>
+/// and decode its images at once; they take turns to read bytes. A thread that reads while another one disposes it gets an
+/// <see cref="ObjectDisposedException"/>.</remarks>
 /// <example><code>
 /// using var archive = new ImageArchive("Market-1501.zip");
 /// var train = archive.FromNamedFiles("Market-1501/bounding_box_train/");
@@ -73,7 +74,7 @@ public sealed class ImageArchive : IDisposable
             Open = () =>
             {
                 ObjectDisposedException.ThrowIf(isDisposed, this);
-                return Named($"{Path}/{MessageText.Excerpt(name)}", () => !entry.IsEncrypted ? new EntryStream(entry, gate)
+                return Named($"{Path}/{MessageText.Excerpt(name)}", () => !entry.IsEncrypted ? new EntryStream(entry, this)
                     : throw new InvalidDataException("it is encrypted, which is not supported: pack the archive without a password."));
             },
         };
@@ -98,8 +99,11 @@ public sealed class ImageArchive : IDisposable
     /// <summary>Closes the zip file.</summary>
     public void Dispose()
     {
-        isDisposed = true;
-        zip.Dispose();
+        lock (gate)
+        {
+            isDisposed = true;
+            zip.Dispose();
+        }
     }
 
     /// <summary>Adds the name of the file or the entry to each error of the zip reader.</summary>
@@ -129,18 +133,26 @@ public sealed class ImageArchive : IDisposable
     /// <summary>An entry, read while no other thread reads the same file.</summary>
     private sealed class EntryStream : ReadOnlyStream
     {
-        private readonly object gate;
+        private readonly ImageArchive archive;
         private readonly Stream source;
 
-        public EntryStream(ZipArchiveEntry entry, object gate)
+        public EntryStream(ZipArchiveEntry entry, ImageArchive archive)
         {
-            this.gate = gate;
-            lock (gate) source = entry.Open();
+            this.archive = archive;
+            lock (archive.gate)
+            {
+                ObjectDisposedException.ThrowIf(archive.isDisposed, archive);
+                source = entry.Open();
+            }
         }
 
         public override int Read(Span<byte> buffer)
         {
-            lock (gate) return source.Read(buffer);
+            lock (archive.gate)
+            {
+                ObjectDisposedException.ThrowIf(archive.isDisposed, archive);
+                return source.Read(buffer);
+            }
         }
 
         protected override void Dispose(bool disposing)
