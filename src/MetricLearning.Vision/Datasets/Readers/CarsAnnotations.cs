@@ -16,7 +16,9 @@ internal static class CarsAnnotations
 
     private const int MostNames = 1 << 12;
 
-    public static IReadOnlyList<(string Path, long Class)> Read(string file)
+    /// <summary>Reads the file, whose classes are 1 to <paramref name="classes"/>.</summary>
+    /// <exception cref="InvalidDataException">The file is another one, is damaged, or has another class.</exception>
+    public static IReadOnlyList<(string Path, long Class)> Read(string file, long classes)
     {
         try
         {
@@ -29,7 +31,7 @@ internal static class CarsAnnotations
                 var (type, data) = Next(ref rest);
                 var inner = type == Compressed ? Inflate(data) : data;
                 if (type == Compressed) (type, inner) = NextOf(inner);
-                if (type == Matrix && Annotations(inner) is { } found) return found;
+                if (type == Matrix && Annotations(inner, classes) is { } found) return found;
             }
             throw new InvalidDataException("it has no structure array annotations with the fields relative_im_path and class");
         }
@@ -41,7 +43,7 @@ internal static class CarsAnnotations
     }
 
     /// <summary>The rows of the array; null if it is not the array <c>annotations</c>.</summary>
-    private static List<(string, long)>? Annotations(ReadOnlySpan<byte> array)
+    private static List<(string, long)>? Annotations(ReadOnlySpan<byte> array, long classes)
     {
         var (_, flags) = Next(ref array);
         var (_, sizes) = Next(ref array);
@@ -68,7 +70,8 @@ internal static class CarsAnnotations
                 if (field == pathField) path = Text(value);
                 if (field == classField) label = Number(value);
             }
-            if (label < 1) throw new InvalidDataException($"element {rows.Count + 1} has the class {label}");
+            if (label < 1 || label > classes)
+                throw new InvalidDataException($"element {rows.Count + 1} has the class {label}, which is not in [1, {classes}]");
             rows.Add((path, label));
         }
         var count = 1L;

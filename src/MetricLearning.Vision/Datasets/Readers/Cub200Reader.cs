@@ -3,12 +3,13 @@ namespace MetricLearning.Vision;
 /// <summary>Reads CUB-200-2011 from its lists of images and classes.</summary>
 internal static class Cub200Reader
 {
-    private const long TrainClasses = 100;
+    private const long TrainClasses = 100, Classes = 200;
 
     public static DatasetParts Read(string folder, bool testOnly)
     {
         var root = new DatasetFolder(PublishedDataset.Cub200, folder, "images", "images.txt", "image_class_labels.txt");
-        var classes = ByImage(root.Rows("image_class_labels.txt", 2)).ToDictionary(pair => pair.Key, pair => pair.Value.Whole(1));
+        var classes = ByImage(root.Rows("image_class_labels.txt", 2)).ToDictionary(pair => pair.Key,
+            pair => pair.Value.Whole(1, 1, Classes));
         var samples = ByImage(root.Rows("images.txt", 2)).Select(pair => new ImageSample(root.Under("images", pair.Value[1]),
             classes.TryGetValue(pair.Key, out var label) ? label
                 : throw pair.Value.Fault($"image {pair.Key} has no class in image_class_labels.txt."), 0)).ToArray();

@@ -11,6 +11,10 @@ internal readonly record struct ListRow(string File, int Line, string[] Fields)
     public long Whole(int field) => Digits(Fields[field]) ?? throw Fault(string.Create(CultureInfo.InvariantCulture,
         $"field {field + 1} must be a whole number, got \"{MessageText.Excerpt(Fields[field])}\"."));
 
+    /// <summary>Reads a field that must be a whole number in a range.</summary>
+    public long Whole(int field, long least, long most) => Whole(field) is var value && value >= least && value <= most ? value
+        : throw Fault(string.Create(CultureInfo.InvariantCulture, $"field {field + 1} must be in [{least}, {most}], got {value}."));
+
     /// <summary>Makes the error for this row; it names the file and the line.</summary>
     public InvalidDataException Fault(string what) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{File}, line {Line}: {MessageText.Message(what)}"));

@@ -15,10 +15,11 @@ internal static class Msmt17Reader
         var root = new DatasetFolder(facts, folder!, testOnly ? [testFolder, .. lists] : [trainFolder, testFolder, .. lists]);
         // Both halves number their people from 0. Here training has 1 … 1,041 and the test continues from there, so that nobody is 0, a
         // distractor.
-        IEnumerable<ImageSample> Rows(string list, string part, int first) => root.Rows(list, 2).Select(row =>
-            new ImageSample(root.Under(part, row[0]), row.Whole(1) + first, Camera(row)));
-        ImageList Test(string list) => root.List(Rows(list, testFolder, 1 + TrainIdentities), true, root.Under(list));
-        ImageList Train() => root.List(lists[..(withValidation ? 2 : 1)].SelectMany(list => Rows(list, trainFolder, 1)), true,
+        IEnumerable<ImageSample> Rows(string list, string part, int first, int count) => root.Rows(list, 2).Select(row =>
+            new ImageSample(root.Under(part, row[0]), row.Whole(1, 0, count - 1) + first, Camera(row)));
+        ImageList Test(string list) => root.List(Rows(list, testFolder, 1 + TrainIdentities, int.MaxValue), true, root.Under(list));
+        ImageList Train() => root.List(lists[..(withValidation ? 2 : 1)]
+            .SelectMany(list => Rows(list, trainFolder, 1, TrainIdentities)), true,
             root.Under(lists[0]) + (withValidation ? $" and {lists[1]}" : ""));
         return new(second ? "MSMT17 V2" : "MSMT17 V1", testOnly ? ImageList.None : Train(), Test(lists[^2]), Test(lists[^1]),
             RetrievalProtocol.Market1501 with { Name = "MSMT17" }, facts);

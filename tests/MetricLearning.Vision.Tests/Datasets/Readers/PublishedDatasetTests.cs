@@ -56,6 +56,9 @@ public sealed class PublishedDatasetTests : IDisposable
         Expect.Error<InvalidDataException>("line 1: 2 fields expected, got \"a_b_01_c.jpg\".", () => ReIdDataset.Msmt17(folder.Path));
         Lines("list_train.txt", "a_b_01_c.jpg one");
         Expect.Error<InvalidDataException>("line 1: field 2 must be a whole number, got \"one\".", () => ReIdDataset.Msmt17(folder.Path));
+        // The next identity would be that of somebody in the test set.
+        Lines("list_train.txt", "a_b_01_c.jpg 1041");
+        Expect.Error<InvalidDataException>("line 1: field 2 must be in [0, 1040], got 1041.", () => ReIdDataset.Msmt17(folder.Path));
     }
 
     [Fact]
@@ -196,6 +199,13 @@ public sealed class PublishedDatasetTests : IDisposable
         Lines("image_class_labels.txt", "1 1", "2 -100");
         Expect.Error<InvalidDataException>("line 2: field 2 must be a whole number, got \"-100\".",
             () => ReIdDataset.Cub200(folder.Path));
+        // Of classes that are numbered from 0, the wrong ones would be for training.
+        foreach (var wrong in new[] { 0, 201 })
+        {
+            Lines("image_class_labels.txt", "1 1", "2 100", $"3 {wrong}", "4 200");
+            Expect.Error<InvalidDataException>($"line 3: field 2 must be in [1, 200], got {wrong}.",
+                () => ReIdDataset.Cub200(folder.Path));
+        }
         Lines("image_class_labels.txt", "1 1");
         Expect.Error<InvalidDataException>("line 2: image 2 has no class in image_class_labels.txt.",
             () => ReIdDataset.Cub200(folder.Path));
@@ -232,7 +242,9 @@ public sealed class PublishedDatasetTests : IDisposable
         }
         var file = folder.Write("plain.mat", [.. plain]);
         Assert.Equal([("car_ims/000001.jpg", 1), ("car_ims/000002.jpg", 98), ("car_ims/000003.jpg", 99), ("car_ims/000004.jpg", 196)],
-            CarsAnnotations.Read(file));
+            CarsAnnotations.Read(file, 196));
+        Expect.Error<InvalidDataException>("element 4 has the class 196, which is not in [1, 195]",
+            () => CarsAnnotations.Read(file, 195));
         var random = new SeededRandom(6);
         for (var at = 0; at < plain.Count; at++)
         {
@@ -245,7 +257,7 @@ public sealed class PublishedDatasetTests : IDisposable
         void Try(byte[] bytes)
         {
             folder.Write("plain.mat", bytes);
-            if (Record.Exception(() => CarsAnnotations.Read(file)) is { } error) Assert.IsType<InvalidDataException>(error);
+            if (Record.Exception(() => CarsAnnotations.Read(file, 196)) is { } error) Assert.IsType<InvalidDataException>(error);
         }
     }
 
