@@ -17,7 +17,8 @@ internal sealed class JournalFile : IDisposable
     {
         (Path, this.imageCount) = (path, imageCount);
         InputFile.RefuseFolder(path);
-        stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        // Without a buffer, nothing is left to write when the file is closed after an error.
+        stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
         try
         {
             byte[] start = [.. "features 1\n"u8, .. fingerprint];
@@ -30,7 +31,7 @@ internal sealed class JournalFile : IDisposable
             {
                 // The file is new, or the program stopped before the fingerprint was written.
                 stream.SetLength(0);
-                stream.Write(start);
+                Write(start);
             }
         }
         catch
@@ -66,6 +67,8 @@ internal sealed class JournalFile : IDisposable
         }
     }
 
+    /// <summary>Adds a batch.</summary>
+    /// <exception cref="IOException">There is no room for it. The batches before it can be restored.</exception>
     public void Append(IReadOnlyList<int> indices, Tensor features, int end)
     {
         using var bytes = new MemoryStream();
@@ -73,10 +76,20 @@ internal sealed class JournalFile : IDisposable
         bytes.Write(MemoryMarshal.AsBytes(head.AsSpan()));
         bytes.Write(MemoryMarshal.AsBytes(indices.ToArray().AsSpan()));
         RawTensor.Write(bytes, features);
-        var record = bytes.GetBuffer().AsSpan(0, (int)bytes.Length);
-        stream.Write(record);
-        stream.Write(BitConverter.GetBytes(Crc32.Of(record)));
-        stream.Flush();
+        bytes.Write(BitConverter.GetBytes(Crc32.Of(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))));
+        Write(bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
+    }
+
+    private void Write(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            stream.Write(bytes);
+        }
+        catch (Exception e) when (FullDisk.Is(e))
+        {
+            throw FullDisk.Named(Path, e, "extract again; this goes on where it stopped");
+        }
     }
 
     public void Dispose() => stream.Dispose();

@@ -21,6 +21,12 @@ internal static class FullDisk
     };
 
     /// <summary>The same error with the name of the file.</summary>
-    public static IOException Named(string path, Exception e) => new($"{path}: there is no room for it on the disk, or in the limits of "
-        + $"the user. Make room and write again; the file is as it was before. ({e.Message})", e) { HResult = e.HResult };
+    /// <param name="path">The file.</param>
+    /// <param name="e">The error.</param>
+    /// <param name="next">What to do when there is room, and what the file is then.</param>
+    public static IOException Named(string path, Exception e, string next = "write again; the file is as it was before") =>
+        new($"{path}: there is no room for it on the disk, or in the limits of the user. Make room and {next}. ({e.Message})", e)
+        {
+            HResult = e.HResult,
+        };
 }
