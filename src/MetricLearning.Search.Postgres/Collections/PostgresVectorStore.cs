@@ -132,7 +132,7 @@ public sealed class PostgresVectorStore : VectorStore
     {
         ArgumentNullException.ThrowIfNull(definition);
         return new(Checked(name),
-            new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator, EmbeddingSpace), this);
+            RecordModel<object, Dictionary<string, object?>>.Dynamic(definition, EmbeddingGenerator, EmbeddingSpace), this);
     }
 
     /// <inheritdoc/>

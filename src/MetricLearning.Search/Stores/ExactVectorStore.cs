@@ -56,7 +56,7 @@ public abstract class ExactVectorStore : VectorStore
         VectorStoreCollectionDefinition definition)
     {
         ArgumentNullException.ThrowIfNull(definition);
-        return Collection(Checked(name), new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator, Space));
+        return Collection(Checked(name), RecordModel<object, Dictionary<string, object?>>.Dynamic(definition, EmbeddingGenerator, Space));
     }
 
     /// <inheritdoc/>

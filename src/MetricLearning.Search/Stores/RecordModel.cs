@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Linq.Expressions;
 using Microsoft.Extensions.AI;
@@ -15,6 +16,8 @@ internal sealed record StoredRecord<TKey, TRecord>(TKey Key, TRecord Values, Rea
 /// <summary>Divides records of a type into their parts, and makes records of parts.</summary>
 internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRecord : class
 {
+    private const string Reflection = "The type of records is read by reflection.";
+
     private readonly CollectionModel model;
     private readonly PropertyModel[] values;
     private readonly EmbeddingSpace? space;
@@ -24,18 +27,17 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     /// <param name="generator">Makes vectors of other inputs; null for none.</param>
     /// <param name="space">The embedding space of the vectors; null if it is not known.</param>
     /// <exception cref="ArgumentException">The space has vectors of another length than the records.</exception>
+    [RequiresDynamicCode(Reflection)]
+    [RequiresUnreferencedCode(Reflection)]
     public RecordModel(VectorStoreCollectionDefinition? definition, IEmbeddingGenerator? generator, EmbeddingSpace? space)
+        : this(typeof(TRecord) == typeof(Dictionary<string, object?>) ? OfDictionaries(definition, generator)
+            : new RecordModelBuilder().Build(typeof(TRecord), typeof(TKey), definition, generator), space)
     {
-        this.space = space;
-        var builder = new RecordModelBuilder();
-        if (typeof(TRecord) == typeof(Dictionary<string, object?>))
-        {
-            if (typeof(TKey) != typeof(object))
-                throw new NotSupportedException("A collection of dictionaries has keys of type object; use GetDynamicCollection.");
-            model = builder.BuildDynamic(Guard.NotNull(definition), definition.EmbeddingGenerator ?? generator);
-        }
-        else
-            model = builder.Build(typeof(TRecord), typeof(TKey), definition, generator);
+    }
+
+    private RecordModel(CollectionModel model, EmbeddingSpace? space)
+    {
+        (this.model, this.space) = (model, space);
         Vectors = [.. model.VectorProperties];
         Distances = [.. Vectors.Select(RecordDistance.Of)];
         Shapes = [.. Vectors.Zip(Distances, (property, distance) => new RowShape(distance.Metric,
@@ -46,6 +48,15 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             throw new ArgumentException($"EmbeddingSpace has vectors of {dimension} numbers, but the records have "
                 + string.Join(", ", Vectors.Select(vector => $"'{vector.ModelName}' with {vector.Dimensions}")) + ".");
     }
+
+    /// <summary>Makes the model of records that are dictionaries. Nothing is read by reflection.</summary>
+    public static RecordModel<TKey, TRecord> Dynamic(VectorStoreCollectionDefinition definition, IEmbeddingGenerator? generator,
+        EmbeddingSpace? space) => new(OfDictionaries(definition, generator), space);
+
+    private static CollectionModel OfDictionaries(VectorStoreCollectionDefinition? definition, IEmbeddingGenerator? generator) =>
+        typeof(TKey) == typeof(object)
+            ? new RecordModelBuilder().BuildDynamic(Guard.NotNull(definition), definition.EmbeddingGenerator ?? generator)
+            : throw new NotSupportedException("A collection of dictionaries has keys of type object; use GetDynamicCollection.");
 
     /// <summary>The vector properties.</summary>
     public VectorPropertyModel[] Vectors { get; }

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Linq.Expressions;
 using Microsoft.Extensions.VectorData.ProviderServices;
 
@@ -87,8 +88,8 @@ internal sealed class TypedFilter<TKey, TRecord> where TKey : notnull where TRec
                 return Contains(call, list, element);
             case MethodCallExpression { Method.Name: nameof(Enumerable.Any), Arguments: [var source, LambdaExpression condition] } call
                 when call.Method.DeclaringType == typeof(Enumerable):
-                return Expression.Call(typeof(Enumerable), nameof(Enumerable.Any), [condition.Parameters[0].Type], Value(source),
-                    Expression.Lambda(Condition(condition.Body), condition.Parameters));
+                return Expression.Call(call.Method, Value(source),
+                    Expression.Lambda(condition.Type, Condition(condition.Body), condition.Parameters));
             default: throw Refused(node);
         }
     }
@@ -144,26 +145,27 @@ internal sealed class TypedFilter<TKey, TRecord> where TKey : notnull where TRec
             if (Like(item, value, node) is not { } like || IsNull(like) && OrNull(item) != item) return Expression.Constant(false);
             value = like;
         }
-        else if (RecordValues.Plain(item) != type)
+        else if (RecordValues.Plain(item) != type || item.IsEnum)
         {
-            all = Expression.Constant(Listed(Captured(all) as IEnumerable, OrNull(type), node), OrNull(type).MakeArrayType());
             item = OrNull(type);
+            var array = FilterType.Of(item).NewArray;
+            all = Expression.Constant(Listed(Captured(all) as IEnumerable, item, array, node), array(0).GetType());
         }
         if (value.Type == item || OrNull(value.Type) == item || !MayBeNull(value)) return Call();
         // A list of values without null does not contain null.
         return Expression.AndAlso(Expression.NotEqual(value, Null(value)), Call());
 
-        Expression Call() => Expression.Call(typeof(Enumerable), nameof(Enumerable.Contains), [item], all,
+        Expression Call() => Expression.Call(FilterType.Of(item).Contains, all,
             value.Type == item ? value : Expression.Convert(value, item));
     }
 
     /// <summary>The values of a captured list of objects that a property of this type can have, as this type.</summary>
-    private static Array? Listed(IEnumerable? given, Type type, Expression node)
+    private static Array? Listed(IEnumerable? given, Type type, Func<int, Array> newArray, Expression node)
     {
         if (given is null) return null;
         var kept = given.Cast<object?>().Select(value => (IsNull: value is null, Same: value is null ? null : Same(value, type, node)))
             .Where(value => value.IsNull || value.Same is not null).ToArray();
-        var list = Array.CreateInstance(type, kept.Length);
+        var list = newArray(kept.Length);
         for (var i = 0; i < kept.Length; i++) list.SetValue(kept[i].Same, i);
         return list;
     }
@@ -203,6 +205,7 @@ internal sealed class TypedFilter<TKey, TRecord> where TKey : notnull where TRec
     };
 
     /// <summary>The type of a list's elements.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "The filter looks for a value in the list, which enumerates it.")]
     private static Type ElementOf(Type list) => list.GetElementType() ?? list.GetInterfaces().Append(list)
         .First(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IEnumerable<>)).GenericTypeArguments[0];
 
@@ -224,12 +227,11 @@ internal sealed class TypedFilter<TKey, TRecord> where TKey : notnull where TRec
     private bool IsNull(Expression node) => !IsOfRecord(node) && !(node.Type.IsValueType && Nullable.GetUnderlyingType(node.Type) is null)
         && Captured(node) is null;
 
-    private static bool MayBeNull(Expression value) => OrNull(value.Type) == value.Type;
+    private static bool MayBeNull(Expression value) => !value.Type.IsValueType || Nullable.GetUnderlyingType(value.Type) is not null;
 
     private static ConstantExpression Null(Expression value) => Expression.Constant(null, OrNull(value.Type));
 
-    private static Type OrNull(Type type) =>
-        type.IsValueType && Nullable.GetUnderlyingType(type) is null ? typeof(Nullable<>).MakeGenericType(type) : type;
+    private static Type OrNull(Type type) => FilterType.Of(type).OrNull;
 
     private bool IsOfRecord(Expression node)
     {
