@@ -142,6 +142,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(records);
+        cancellationToken.ThrowIfCancellationRequested();
         TRecord[] given = [.. records];
         var stored = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
         foreach (var record in stored) columns.Check(record);
@@ -155,6 +156,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override async Task DeleteAsync(IEnumerable<TKey> keys, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
+        cancellationToken.ThrowIfCancellationRequested();
         var given = Storable(keys);
         if (given.Length > 0) await table.RemoveAsync(given, cancellationToken).ConfigureAwait(false);
     }
@@ -198,6 +200,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         for (var i = 0; i < queries.Count; i++)
             if (ServerBounds.Fault(columns.Shapes[vector], queries[i].Span) is { } fault) throw fault.In(name, $"query {i}");
         Model.CheckLengths(vector, queries, name);
+        cancellationToken.ThrowIfCancellationRequested();
         if (queries.Count == 0) return [];
         var search = new VectorSearch<TKey, TRecord>(columns, table, vector);
         var count = (int)Math.Min(int.MaxValue, (long)top + options.Skip);
@@ -213,6 +216,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
+        cancellationToken.ThrowIfCancellationRequested();
         if (keys.Length == 0) yield break;
         var lists = await table.ReadAsync("get", () => [new($"{Select(withVectors)} WHERE {columns.Key} = ANY($1)")
         {

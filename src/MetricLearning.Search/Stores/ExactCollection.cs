@@ -86,6 +86,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).Distinct()];
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
         await Task.CompletedTask.ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
         using var view = Existing();
         foreach (var key in given)
         {
@@ -103,7 +104,8 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         var keeps = RecordFilter.Compile(Model, filter).Keeps;
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
         using var view = Existing();
-        var kept = view.All().Where(pair => keeps(pair.Value)).OrderBy(_ => 0);
+        cancellationToken.ThrowIfCancellationRequested();
+        var kept = view.All().Where(pair => Keeps(pair.Value)).OrderBy(_ => 0);
         foreach (var sort in options?.OrderBy?.Invoke(new FilteredRecordRetrievalOptions<TRecord>.OrderByDefinition()).Values ?? [])
         {
             var property = Model.Sorting(sort.PropertySelector);
@@ -115,6 +117,12 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return view.Shown(key, values, withVectors);
+        }
+
+        bool Keeps(TRecord values)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return keeps(values);
         }
     }
 
