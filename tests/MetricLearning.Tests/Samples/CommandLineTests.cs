@@ -1,6 +1,7 @@
 extern alias sample;
 
 using System.CommandLine;
+using System.Diagnostics;
 using sample::MetricLearning.Samples;
 using sample::PersonReId;
 using sample::PersonReId.Commands;
@@ -133,6 +134,21 @@ public class CommandLineTests
         Assert.Empty(error);
         Assert.DoesNotContain(output.Split('\n'), line => line.Length > 100);
         Assert.Contains("--", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ACurrentFolderThatWasDeleted_IsReportedInOneLine()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows does not delete the current folder of a program.");
+        const string script = "cd \"$1\" && rmdir \"$1\" && exec dotnet \"$2\" evaluate --data .";
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", script, "sh", Directory.CreateTempSubdirectory().FullName,
+            Path.Combine(AppContext.BaseDirectory, "PersonReId.dll")])
+        {
+            RedirectStandardError = true,
+        })!;
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal((1, "error: the current folder was deleted. Change to another one.\n"), (process.ExitCode, error));
     }
 
     private static (int Code, string Output, string Error) Run(params string[] arguments) =>
