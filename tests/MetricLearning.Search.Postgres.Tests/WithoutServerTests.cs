@@ -7,13 +7,15 @@ public class WithoutServerTests
 {
     private const string Nowhere = "Host=127.0.0.1;Port=1;Username=a;Password=secret;Database=b;Timeout=2";
 
-    [Fact]
-    public async Task AnAddressWithoutServer_IsNamedWithoutThePassword()
+    [Theory]
+    [InlineData(Nowhere, "b")]
+    [InlineData("Host=127.0.0.1;Port=1;Username=a;Password=secret;Timeout=2", "a")]     // PostgreSQL's own rule
+    public async Task AnAddressWithoutServer_IsNamedWithoutThePassword(string connection, string database)
     {
-        using var store = new PostgresVectorStore(Nowhere) { RetryPause = TimeSpan.Zero };
+        using var store = new PostgresVectorStore(connection) { RetryPause = TimeSpan.Zero };
         var thrown = await Assert.ThrowsAsync<VectorStoreException>(() => store.CollectionExistsAsync("x"));
         Assert.DoesNotContain("secret", thrown.ToString(), StringComparison.Ordinal);
-        Assert.Contains("PostgreSQL at 127.0.0.1:1, database b", thrown.Message, StringComparison.Ordinal);
+        Assert.Contains($"PostgreSQL at 127.0.0.1:1, database {database}:", thrown.Message, StringComparison.Ordinal);
         Assert.Contains("Check that the server runs", thrown.Message, StringComparison.Ordinal);
     }
 

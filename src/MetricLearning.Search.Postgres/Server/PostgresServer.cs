@@ -21,7 +21,9 @@ internal sealed class PostgresServer
     {
         this.source = source;
         var parts = new NpgsqlConnectionStringBuilder(source.ConnectionString);
-        Place = string.Create(CultureInfo.InvariantCulture, $"PostgreSQL at {parts.Host}:{parts.Port}, database {parts.Database}");
+        // Without a name, the server takes the database with the name of the user.
+        Place = string.Create(CultureInfo.InvariantCulture,
+            $"PostgreSQL at {parts.Host}:{parts.Port}, database {parts.Database ?? parts.Username}");
     }
 
     /// <summary>The server and the database in words.</summary>
