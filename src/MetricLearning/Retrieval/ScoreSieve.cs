@@ -13,9 +13,9 @@ public enum ScoreSieve
     Float32,
 
     /// <summary>Subtracts the mean row and rounds the rows to 16-bit integers, whose sums are exact. This gives twice as many
-    /// multiplications per instruction, with a bound as tight as that of float32. On processors with AMX, large problems with rows of 768 to
-    /// 65,535 numbers are computed from products of bytes, which are several times as fast. If the processor has no AVX2, or the features
-    /// are not on the CPU, the rule of <see cref="Float32"/> holds.</summary>
+    /// multiplications per instruction, with a bound as tight as that of float32. On processors with AMX, large problems with rows of 768
+    /// to 65,535 numbers are computed from products of bytes, which are several times as fast. If the processor has no AVX2, or the
+    /// features are not on the CPU, the rule of <see cref="Float32"/> holds.</summary>
     Int16,
 
     /// <summary>One float64 matrix product for each tile. Its bound leaves almost no pair undecided. This pays off if queries have many

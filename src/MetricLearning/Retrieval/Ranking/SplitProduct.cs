@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// <summary>Products of rows of 16-bit integers that are split into two bytes, by libtorch's product of 8-bit integers: on processors with
 /// AMX it is several times as fast as a product in float32.</summary>
 /// <remarks>
-/// With <c>i = 256 h + l</c>, <c>Σ i i' = 65,536 Σ h h' + 256 Σ (h l' + l h') + Σ l l'</c>. The last sum is left out and belongs to the error
-/// bound. The other two are products of bytes; each is exact in int32 up to <see cref="LargestWidth"/> places, in any order.
+/// With <c>i = 256 h + l</c>, <c>Σ i i' = 65,536 Σ h h' + 256 Σ (h l' + l h') + Σ l l'</c>. The last sum is left out and belongs to the
+/// error bound. The other two are products of bytes; each is exact in int32 up to <see cref="LargestWidth"/> places, in any order.
 /// TorchSharp does not offer this product, so TorchScript calls it.
 /// </remarks>
 internal static class SplitProduct

@@ -8,7 +8,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public unsafe class SplitProductTests
 {
-    /// <summary>Skips a test of split integers on processors whose products of bytes are not exact, or that lack the instructions.</summary>
+    /// <summary>Skips a test of split integers on processors whose products of bytes are not exact, or that lack AVX2.</summary>
     internal static void SkipUnlessExact(bool split = true) =>
         Assert.SkipUnless(!split || SplitProduct.IsSupported, "libtorch's products of bytes are not exact on this processor");
 
