@@ -6,8 +6,10 @@ namespace MetricLearning.Tests;
 /// <summary>Finds names in documentation that the library does not have.</summary>
 internal static partial class CodeNames
 {
-    private static readonly Dictionary<string, Type> types = typeof(MetricLoss).Assembly.GetExportedTypes().DistinctBy(type => type.Name)
-        .ToDictionary(type => type.Name.Split('`')[0]);
+    /// <summary>The types of the libraries and of TorchSharp; of two with one name, that of the first library.</summary>
+    private static readonly Dictionary<string, Type> types =
+        new[] { typeof(MetricLoss), typeof(Vision.ImageList), typeof(Search.ExactIndex<>), typeof(TorchSharp.torch) }
+            .SelectMany(type => type.Assembly.GetExportedTypes()).DistinctBy(NameOf).ToDictionary(NameOf);
 
     private static readonly HashSet<string> members = [.. types.Values.SelectMany(type => type.GetMembers()).Select(member => member.Name)];
 
@@ -29,13 +31,15 @@ internal static partial class CodeNames
         {
             var (before, name) = (match.Groups[1].Value, match.Groups[2].Value);
             if (name.Length == 1) continue; // P, K, C and D stand for numbers
-            var known = types.TryGetValue(before, out var type) ? type.GetMember(name, AllMembers).Length > 0 : types.ContainsKey(name)
-                || members.Contains(name);
+            var known = types.TryGetValue(before, out var type) ? type.GetMember(name, AllMembers).Length > 0
+                : types.ContainsKey(name) || members.Contains(name) || name == nameof(TorchSharp);
             if (!known) yield return match.Value;
         }
         foreach (Match match in NamedArgument().Matches(code))
             if (!parameters.Contains(match.Groups[1].Value)) yield return match.Value;
     }
+
+    private static string NameOf(Type type) => type.Name.Split('`')[0];
 
     private const BindingFlags AllMembers = BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance
         | BindingFlags.FlattenHierarchy;
