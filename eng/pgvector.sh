@@ -72,7 +72,7 @@ JS
   (cd "$folder" && exec setsid node "$folder/server.mjs" >"$folder/server.log" 2>&1 </dev/null & echo $! >"$folder/pid")
   for _ in $(seq 600); do
     if [ -s "$folder/port" ]; then
-      echo "Host=127.0.0.1;Port=$(cat "$folder/port");Username=postgres;Password=postgres;Database=postgres;SSL Mode=Disable"
+      echo "Host=127.0.0.1;Timeout=60;Port=$(cat "$folder/port");Username=postgres;Password=postgres;Database=postgres;SSL Mode=Disable"
       return 0
     fi
     kill -0 "$(cat "$folder/pid")" 2>/dev/null || break
