@@ -33,8 +33,6 @@ public static class ExactSearch
     /// <exception cref="ArgumentException">There is no collection, the key type has no default order, or the collections compare by
     /// different metrics.</exception>
     public static ExactSearch<TKey, TRecord> Over<TKey, TRecord>(IEnumerable<VectorStoreCollection<TKey, TRecord>> collections,
-        Func<TRecord, TKey> key, Func<TRecord, ReadOnlyMemory<float>> vector) where TKey : notnull where TRecord : class
-    {
-        return new ExactSearch<TKey, TRecord>(collections, key, vector);
-    }
+        Func<TRecord, TKey> key, Func<TRecord, ReadOnlyMemory<float>> vector) where TKey : notnull where TRecord : class =>
+        new(collections, key, vector);
 }

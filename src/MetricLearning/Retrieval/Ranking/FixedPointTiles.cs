@@ -10,6 +10,7 @@ namespace MetricLearning;
 /// <c>−c·z'</c>.</param>
 internal abstract unsafe class FixedPointTiles(FixedPointRows queries, FixedPointRows gallery, bool squared)
 {
+    private Tensor scores = null!;
     private nint left, right, offset;
 
     protected FixedPointRows Queries => queries;
@@ -18,20 +19,21 @@ internal abstract unsafe class FixedPointTiles(FixedPointRows queries, FixedPoin
     /// <summary>The number of queries of the block.</summary>
     protected int Count { get; private set; }
 
-    /// <summary>The factors of the block's queries, and of the tile's rows; the offsets of these rows.</summary>
+    /// <summary>The factors of the block's queries.</summary>
     protected float* Left => (float*)left;
-    protected float* Right => (float*)right;
-    protected float* Offset => (float*)offset;
 
-    /// <summary>The scores of the block that was begun.</summary>
-    protected Tensor Scores { get; private set; } = null!;
+    /// <summary>The factors of the tile's rows. The memory is large enough for whole panels (<see cref="FixedPoint.Panel"/>).</summary>
+    protected float* Right => (float*)right;
+
+    /// <summary>The offsets of the tile's rows, in memory of the same size.</summary>
+    protected float* Offset => (float*)offset;
 
     /// <summary>Prepares tiles with at most a given number of rows for a block of queries. The memory belongs to the current dispose
     /// scope.</summary>
     public void Begin(int query, int count, int rows)
     {
         Count = count;
-        Scores = empty(count * (long)rows, ScalarType.Float32);
+        scores = empty(count * (long)rows, ScalarType.Float32);
         left = Memory(count, ScalarType.Float32);
         (right, offset) = (Memory(rows + FixedPoint.Panel, ScalarType.Float32), Memory(rows + FixedPoint.Panel, ScalarType.Float32));
         for (var i = 0; i < count; i++) Left[i] = (float)((squared ? 2 : 1) * queries[query + i].Scale);
@@ -46,7 +48,7 @@ internal abstract unsafe class FixedPointTiles(FixedPointRows queries, FixedPoin
             Right[j] = (float)gallery[row + j].Scale;
             Offset[j] = (float)(squared ? gallery.Numbers[row + j] : -gallery.Numbers[row + j]);
         }
-        var tile = Scores.narrow(0, 0, Count * (long)rows).view(Count, rows);
+        var tile = scores.narrow(0, 0, Count * (long)rows).view(Count, rows);
         Multiply(row, rows, (float*)TensorMemory.Of(tile));
         return tile;
     }
@@ -59,39 +61,4 @@ internal abstract unsafe class FixedPointTiles(FixedPointRows queries, FixedPoin
 
     /// <summary>Writes the integers of the rows, and the scores.</summary>
     protected abstract void Multiply(int row, int rows, float* scores);
-}
-
-/// <summary>Tiles whose integers are multiplied in pairs (<see cref="FixedPoint"/>).</summary>
-internal sealed unsafe class PairTiles(FixedPointRows queries, FixedPointRows gallery, bool squared, int width)
-    : FixedPointTiles(queries, gallery, squared)
-{
-    private const int WorkRows = 32 * FixedPoint.Strip, WorkColumns = 8 * FixedPoint.Panel;     // fit into a core's caches
-
-    private nint strips, panels;
-
-    /// <summary>Bytes of working memory for a tile, without the tile itself.</summary>
-    public static long Bytes(int queries, int rows, int width) =>
-        (queries + FixedPoint.Strip + rows + FixedPoint.Panel) * (2L * width + 8);
-
-    protected override void Prepare(int query, int rows)
-    {
-        strips = Memory(Whole(Count, FixedPoint.Strip) * (long)width, ScalarType.Int16);
-        panels = Memory(Whole(rows, FixedPoint.Panel) * (long)width, ScalarType.Int16);
-        Queries.Write(query, Count, FixedPoint.Strip, strips);
-    }
-
-    protected override void Multiply(int row, int rows, float* scores)
-    {
-        Gallery.Write(row, rows, FixedPoint.Panel, panels);
-        var across = (rows + WorkColumns - 1) / WorkColumns;
-        Threads.For((Count + WorkRows - 1) / WorkRows * across, piece =>
-        {
-            var (i, j) = (piece / across * WorkRows, piece % across * WorkColumns);
-            FixedPoint.Multiply((int*)strips + (long)i * width / 2, Left + i, Math.Min(WorkRows, Count - i),
-                (int*)panels + (long)j * width / 2, Right + j, Offset + j, Math.Min(WorkColumns, rows - j), width,
-                scores + (long)i * rows + j, rows);
-        });
-    }
-
-    private static int Whole(int count, int together) => (count + together - 1) / together * together;
 }
