@@ -151,6 +151,25 @@ public sealed class SqliteStoreTests : StoreConformance
         await Assert.ThrowsAsync<VectorStoreException>(() => other.GetCollection<int, Item>("items").GetAsync(1));
     }
 
+    /// <summary>A decision belongs to the scores of one network. Vectors of another length are not of the store's space.</summary>
+    [Fact]
+    public async Task ADecisionOfAnotherSpace_IsRefused()
+    {
+        var space = new EmbeddingSpace { Dimension = 2, Fingerprint = "aa" };
+        using var mine = new SqliteVectorStore(folder.File("decided.db")) { EmbeddingSpace = space };
+        var keyed = mine.GetCollection<int, Keyed<int>>("keyed");
+        await keyed.EnsureCollectionExistsAsync();
+        await keyed.UpsertAsync(new Keyed<int> { Key = 1, Vector = new float[] { 1, 0 } });
+        var pairs = Enumerable.Range(0, 2000).Select(i => new LabelledPair(i / 2000.0, i >= 1000)).ToArray();
+        var search = ExactSearch.Over(keyed, record => record.Key, record => record.Vector);
+        foreach (var known in new[] { space, null })
+            Assert.Single(await (search with { Decision = MatchDecision.Calibrate(pairs, 0.01, 0.01, space: known) })
+                .SearchAsync(new float[] { 1, 0 }, 1));
+        var other = search with { Decision = MatchDecision.Calibrate(pairs, 0.01, 0.01, space: space with { Fingerprint = "bb" }) };
+        var thrown = await Assert.ThrowsAsync<InvalidOperationException>(() => other.SearchAsync(new float[] { 1, 0 }, 1));
+        Assert.Contains("fingerprint is bb in the decision and aa in the store", thrown.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task VectorsThatAreNotOfTheSpace_AreRefused()
     {

@@ -25,7 +25,7 @@ namespace MetricLearning.Search;
 /// <typeparam name="TKey">The type of keys.</typeparam>
 /// <typeparam name="TRecord">The type of records.</typeparam>
 public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>,
-    IKnowsMetric<TRecord>, IKnowsPlace where TKey : notnull where TRecord : class
+    IKnowsVectors<TRecord>, IKnowsPlace where TKey : notnull where TRecord : class
 {
     private readonly VectorStoreCollectionMetadata metadata;
     private readonly PostgresVectorStore store;
@@ -52,7 +52,9 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
 
     object IKnowsPlace.Place => (store.Server.Place, store.Schema, Name);
 
-    SearchMetric? IKnowsMetric<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
+    SearchMetric? IKnowsVectors<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
+
+    EmbeddingSpace? IKnowsVectors<TRecord>.SpaceOf(Expression<Func<TRecord, object?>>? vector) => Model.SpaceOf(vector);
 
     /// <inheritdoc/>
     public override Task<bool> CollectionExistsAsync(CancellationToken cancellationToken = default) =>

@@ -26,9 +26,9 @@ public sealed class MatchDecision
     private readonly AnswerRule rule;
 
     private MatchDecision(bool largerIsNearer, double prior, AnswerRule rule, ConfidenceInterval falseMatches,
-        ConfidenceInterval falseNonMatches)
+        ConfidenceInterval falseNonMatches, EmbeddingSpace? space)
     {
-        (LargerIsNearer, Prior, this.rule) = (largerIsNearer, prior, rule);
+        (LargerIsNearer, Prior, this.rule, Space) = (largerIsNearer, prior, rule, space);
         (FalseMatchRate, FalseNonMatchRate) = (falseMatches, falseNonMatches);
     }
 
@@ -45,6 +45,10 @@ public sealed class MatchDecision
     /// <summary>The threshold of no match: a score farther than this is not a match, unless it is also as near as
     /// <see cref="MatchThreshold"/>.</summary>
     public double NoMatchThreshold => Signed(rule.NoMatch);
+
+    /// <summary>The embedding space whose scores it was calibrated on; null if it is not known. Scores of another network mean something
+    /// else.</summary>
+    public EmbeddingSpace? Space { get; }
 
     /// <summary>The share of different pairs that <see cref="Decide"/> calls a match, with its interval. It is below the rate that was
     /// asked for if the two kinds are far apart.</summary>
@@ -72,15 +76,16 @@ public sealed class MatchDecision
     /// <param name="falseNonMatchRate">The share of same pairs that may be called no match, in (0, 1). Default: 0.01.</param>
     /// <param name="largerIsNearer">Whether a larger score is nearer. Default: true, as for cosines.</param>
     /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
+    /// <param name="space">The embedding space of the scores, which is kept with the decision. Default: null, not known.</param>
     /// <exception cref="ArgumentNullException">The pairs are null.</exception>
     /// <exception cref="ArgumentException">A score is not finite, different pairs are nearer than same ones (as distances are without
     /// <paramref name="largerIsNearer"/> false), or there are too few same or different pairs for their rate: each rate needs at least 1 /
     /// rate pairs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A rate or the confidence is not in (0, 1).</exception>
     public static MatchDecision Calibrate(IEnumerable<LabelledPair> pairs, double falseMatchRate = 0.001, double falseNonMatchRate = 0.01,
-        bool largerIsNearer = true, double confidence = 0.95)
+        bool largerIsNearer = true, double confidence = 0.95, EmbeddingSpace? space = null)
     {
-        var (decision, lack) = Of(pairs, falseMatchRate, falseNonMatchRate, largerIsNearer, confidence);
+        var (decision, lack) = Of(pairs, falseMatchRate, falseNonMatchRate, largerIsNearer, confidence, space);
         return decision ?? throw new ArgumentException($"{nameof(pairs)} {lack}", nameof(pairs));
     }
 
@@ -93,25 +98,36 @@ public sealed class MatchDecision
     /// <param name="falseNonMatchRate">The share of same pairs that may be called no match, in (0, 1). Default: 0.01.</param>
     /// <param name="largerIsNearer">Whether a larger score is nearer. Default: true, as for cosines.</param>
     /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
+    /// <param name="space">The embedding space of the scores, which is kept with the decision. Default: null, not known.</param>
     /// <returns>Whether there are enough pairs.</returns>
     /// <exception cref="ArgumentNullException">The pairs are null.</exception>
     /// <exception cref="ArgumentException">A score is not finite, or different pairs are nearer than same ones (as distances are without
     /// <paramref name="largerIsNearer"/> false).</exception>
     /// <exception cref="ArgumentOutOfRangeException">A rate or the confidence is not in (0, 1).</exception>
     public static bool TryCalibrate(IEnumerable<LabelledPair> pairs, [NotNullWhen(true)] out MatchDecision? decision,
-        double falseMatchRate = 0.001, double falseNonMatchRate = 0.01, bool largerIsNearer = true, double confidence = 0.95)
+        double falseMatchRate = 0.001, double falseNonMatchRate = 0.01, bool largerIsNearer = true, double confidence = 0.95,
+        EmbeddingSpace? space = null)
     {
-        (decision, _) = Of(pairs, falseMatchRate, falseNonMatchRate, largerIsNearer, confidence);
+        (decision, _) = Of(pairs, falseMatchRate, falseNonMatchRate, largerIsNearer, confidence, space);
         return decision is not null;
     }
 
     /// <summary>Reads a decision that <see cref="ToJson"/> wrote.</summary>
     /// <param name="json">The text.</param>
+    /// <param name="space">The embedding space of the scores that it is to decide on. Default: null, which is not compared.</param>
     /// <exception cref="ArgumentNullException">The text is null.</exception>
-    /// <exception cref="InvalidDataException">The text is not such a decision.</exception>
-    public static MatchDecision Parse(string json)
+    /// <exception cref="InvalidDataException">The text is not such a decision, or it was calibrated in another embedding space; the message
+    /// has both values.</exception>
+    public static MatchDecision Parse(string json, EmbeddingSpace? space = null)
     {
         ArgumentNullException.ThrowIfNull(json);
+        var decision = Read(json);
+        return space is null || decision.Space?.Conflicts(space, "in the decision", "in this program") is not { } conflicts ? decision
+            : throw new InvalidDataException($"The decision was calibrated in another embedding space: {conflicts}. Calibrate it again.");
+    }
+
+    private static MatchDecision Read(string json)
+    {
         try
         {
             var node = JsonMembers.Root(json);
@@ -122,14 +138,16 @@ public sealed class MatchDecision
                 throw new FormatException("its steps do not rise, with probabilities from 0 to 1");
             return new MatchDecision((bool)node.Member("largerIsNearer"), Guard.Between((double)node.Member("prior"), 0, 1, "prior"),
                 new AnswerRule((double)node.Member("match"), (double)node.Member("noMatch"), starts, heights),
-                Interval("falseMatchRate"), Interval("falseNonMatchRate"));
+                Interval("falseMatchRate"), Interval("falseNonMatchRate"),
+                node["space"] is { } space ? EmbeddingSpace.Parse(space.ToJsonString()) : null);
 
             double[] Numbers(string name) => [.. node.Entries(name).Select(entry => (double)entry)];
 
             ConfidenceInterval Interval(string name) => Numbers(name) is [var estimate, var low, var high, var confidence]
                 ? new(estimate, low, high, confidence) : throw new FormatException($"{name} is not complete");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException
+            or InvalidDataException)
         {
             throw new InvalidDataException($"The decision cannot be read: {e.Message}", e);
         }
@@ -138,12 +156,14 @@ public sealed class MatchDecision
     /// <summary>Writes the decision as JSON. Store it together with the gallery.</summary>
     public string ToJson()
     {
-        return new JsonObject
+        var json = new JsonObject
         {
             ["largerIsNearer"] = LargerIsNearer, ["prior"] = Prior, ["match"] = rule.Match, ["noMatch"] = rule.NoMatch,
             ["falseMatchRate"] = Interval(FalseMatchRate), ["falseNonMatchRate"] = Interval(FalseNonMatchRate),
             ["starts"] = Numbers(rule.Starts), ["probabilities"] = Numbers(rule.Heights),
-        }.ToJsonString();
+        };
+        if (Space is not null) json.Add("space", JsonNode.Parse(Space.ToJson()));
+        return json.ToJsonString();
 
         static JsonArray Interval(ConfidenceInterval rate) => Numbers([rate.Estimate, rate.Low, rate.High, rate.Confidence]);
 
@@ -171,7 +191,7 @@ public sealed class MatchDecision
 
     /// <summary>The decision, or null and what the pairs lack.</summary>
     private static (MatchDecision? Decision, string? Lack) Of(IEnumerable<LabelledPair> pairs, double falseMatchRate,
-        double falseNonMatchRate, bool largerIsNearer, double confidence)
+        double falseNonMatchRate, bool largerIsNearer, double confidence, EmbeddingSpace? space)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         Guard.Between(falseMatchRate, 0, 1);
@@ -199,7 +219,7 @@ public sealed class MatchDecision
         var rule = new AnswerRule(match, Math.BitIncrement(-negative), starts, heights);
         return (new MatchDecision(largerIsNearer, (double)same.Length / given.Length, rule,
             ClusteredRate.Of(different, pair => rule.Of(Near(pair)).Answer == MatchAnswer.Match, confidence),
-            ClusteredRate.Of(same, pair => rule.Of(Near(pair)).Answer == MatchAnswer.NoMatch, confidence)), null);
+            ClusteredRate.Of(same, pair => rule.Of(Near(pair)).Answer == MatchAnswer.NoMatch, confidence), space), null);
     }
 
     private static string Lacks(string kind, double rate, int count) => string.Create(CultureInfo.InvariantCulture,

@@ -88,7 +88,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int Concurrency { get; init => field = Guard.AtLeast(value, 1); } = 4;
 
-    /// <summary>Decides for each score whether it is a match. Default: null, hits have no verdict.</summary>
+    /// <summary>Decides for each score whether it is a match. Default: null, hits have no verdict. A search refuses a decision that was
+    /// calibrated on scores of the other direction, or in another embedding space than that of a store.</summary>
     public MatchDecision? Decision { get; init; }
 
     /// <summary>Finds the records nearest to a query, nearest first.</summary>
@@ -100,7 +101,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// re-rank dot products.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1, or k or the number of re-ranked hits is greater than
     /// <see cref="MostCandidates"/>.</exception>
-    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections, or <see cref="Decision"/> is not
+    /// for their scores.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
     public async Task<IReadOnlyList<ExactHit<TKey, TRecord>>> SearchAsync(ReadOnlyMemory<float> query, int k,
@@ -121,7 +123,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// removes each query's own row by number, or the options re-rank dot products.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1, or k or the number of re-ranked hits is greater than
     /// <see cref="MostCandidates"/>.</exception>
-    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections, or <see cref="Decision"/> is not
+    /// for their scores.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
     public async Task<IReadOnlyList<IReadOnlyList<ExactHit<TKey, TRecord>>>> SearchAsync(IReadOnlyList<SearchQuery> queries, int k,
@@ -140,6 +143,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         if (stored is { } theirs && theirs != Metric)
             throw new InvalidOperationException($"Metric is {Metric}, but the collection '{collections[0].Name}' compares by {theirs}: "
                 + "leave Metric out, or give the vector property another distance function.");
+        RequireDecisionOfTheseScores();
         for (var i = 0; i < given.Length; i++)
             if (FaultOf(given[i].Vector, given[0].Vector.Length) is { } fault) throw fault.In(nameof(queries), $"query {i}");
         var rule = options.Protocol is { } protocol ? new ProtocolRule(protocol, given) : null;
@@ -184,7 +188,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// <exception cref="ArgumentException">There is no query or no record, or a query has another width, is not finite, or is all zeros for
     /// the cosine.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k, the sample or the confidence is out of range.</exception>
-    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Metric"/> is not that of the collections, or <see cref="Decision"/> is not
+    /// for their scores.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The measurement was stopped.</exception>
     public async Task<SearchRecall> MeasureRecallAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, int? sample = null,
@@ -215,10 +220,25 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         return new SearchRecall(k, shares.Length, records, SearchRecall.Mean(shares, confidence));
     }
 
+    /// <summary>Refuses a decision that was calibrated on other scores than those of this search.</summary>
+    private void RequireDecisionOfTheseScores()
+    {
+        if (Decision is null) return;
+        if (Decision.LargerIsNearer == (Metric == SearchMetric.Euclidean))
+            throw new InvalidOperationException(
+                $"Decision was calibrated on scores of which the {(Decision.LargerIsNearer ? "larger" : "smaller")} is nearer, "
+                + $"but Metric is {Metric}. Calibrate it on scores of this search.");
+        foreach (var part in collections)
+            if ((part as IKnowsVectors<TRecord>)?.SpaceOf(VectorProperty) is { } theirs
+                && Decision.Space?.Conflicts(theirs, "in the decision", "in the store") is { } conflicts)
+                throw new InvalidOperationException($"Decision was calibrated in another embedding space than that of the collection "
+                    + $"'{part.Name}': {conflicts}. Calibrate it again.");
+    }
+
     /// <summary>The metric by which the collections compare a vector property; null if they do not say it.</summary>
     private SearchMetric? StoredMetric(Expression<Func<TRecord, object?>>? property)
     {
-        SearchMetric[] all = [.. collections.OfType<IKnowsMetric<TRecord>>().Select(collection => collection.MetricOf(property))
+        SearchMetric[] all = [.. collections.OfType<IKnowsVectors<TRecord>>().Select(collection => collection.MetricOf(property))
             .OfType<SearchMetric>().Distinct()];
         return all.Length switch
         {

@@ -25,7 +25,7 @@ namespace MetricLearning.Search;
 /// <typeparam name="TKey">The type of keys.</typeparam>
 /// <typeparam name="TRecord">The type of records.</typeparam>
 public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>,
-    IKnowsMetric<TRecord>, IKnowsPlace where TKey : notnull where TRecord : class
+    IKnowsVectors<TRecord>, IKnowsPlace where TKey : notnull where TRecord : class
 {
     private readonly VectorStoreCollectionMetadata metadata;
 
@@ -60,7 +60,9 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     /// <summary>What holds the collection and others of different names; equal for two stores of the same data.</summary>
     private protected abstract object Store { get; }
 
-    SearchMetric? IKnowsMetric<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
+    SearchMetric? IKnowsVectors<TRecord>.MetricOf(Expression<Func<TRecord, object?>>? vector) => Model.MetricOf(vector);
+
+    EmbeddingSpace? IKnowsVectors<TRecord>.SpaceOf(Expression<Func<TRecord, object?>>? vector) => Model.SpaceOf(vector);
 
     /// <inheritdoc/>
     public override Task<TRecord?> GetAsync(TKey key, RecordRetrievalOptions? options = null, CancellationToken cancellationToken = default)

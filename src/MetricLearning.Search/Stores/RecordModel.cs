@@ -93,8 +93,15 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
 
     /// <summary>The metric of the vector property that a search names, or of the only one; null if it is not clear which that
     /// is.</summary>
-    public SearchMetric? MetricOf(Expression<Func<TRecord, object?>>? vector) => vector is null && Vectors.Length != 1 ? null
-        : Distances[VectorOf(new VectorSearchOptions<TRecord> { VectorProperty = vector })].Metric;
+    public SearchMetric? MetricOf(Expression<Func<TRecord, object?>>? vector) => NumberOf(vector) is { } i ? Distances[i].Metric : null;
+
+    /// <summary>The embedding space of the vector property that a search names, or of the only one; null if it is not known, or is that of
+    /// vectors of another length.</summary>
+    public EmbeddingSpace? SpaceOf(Expression<Func<TRecord, object?>>? vector) =>
+        NumberOf(vector) is { } i && (space?.Dimension ?? Shapes[i].Width) == Shapes[i].Width ? space : null;
+
+    private int? NumberOf(Expression<Func<TRecord, object?>>? vector) => vector is null && Vectors.Length != 1 ? null
+        : VectorOf(new VectorSearchOptions<TRecord> { VectorProperty = vector });
 
     /// <summary>The property that records are sorted by.</summary>
     /// <exception cref="NotSupportedException">The property is a vector or a list, or the selector names no property or casts it to another

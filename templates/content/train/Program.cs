@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MetricLearning;
 using MetricLearning.Onnx;
 using MetricLearning.Vision;
@@ -12,9 +13,11 @@ if (args.Length is 0 or > 2 || (args.Length == 2 && !(int.TryParse(args[1], out 
         + "more). EPOCHS is 1 or more, usually 30; small folders need more.");
     return 2;
 }
-// The first Ctrl-C ends the run after the current batch. The second one ends the program at once.
+// Ctrl-C, the SIGTERM of a scheduler or a closed terminal ends the run after the current batch. A second signal ends the program at once.
 using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, pressed) => { pressed.Cancel = !stop.IsCancellationRequested; stop.Cancel(); };
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
 
 // The recipe. Change it as you like, and then delete the folder run: a run should end with the recipe that it began with.
 const int size = 64, dimension = 128, identitiesPerBatch = 16, imagesPerIdentity = 4, seed = 1;
@@ -79,6 +82,13 @@ catch (OperationCanceledException)
 {
     Console.WriteLine("stopped; run the same command again to continue");
     return 1;
+}
+
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = !stop.IsCancellationRequested;
+    if (signal.Signal == PosixSignal.SIGHUP && !Console.IsOutputRedirected) Console.SetOut(TextWriter.Null);    // the terminal is gone
+    stop.Cancel();
 }
 
 void Train()

@@ -171,6 +171,25 @@ public class MatchDecisionTests
     }
 
     [Fact]
+    public void ADecision_IsForItsOwnSpace()
+    {
+        var space = new EmbeddingSpace { Architecture = "net", Fingerprint = "aa" };
+        Assert.True(MatchDecision.TryCalibrate(Draw(500, 2000, seed: 5), out var decision, space: space));
+        Assert.Equal(space, MatchDecision.Calibrate(Draw(500, 2000, seed: 5), space: space).Space);
+        Assert.Equal(space, MatchDecision.Parse(decision.ToJson()).Space);
+        Assert.Equal(space, MatchDecision.Parse(decision.ToJson(), new EmbeddingSpace { Fingerprint = "aa", Dimension = 2 }).Space);
+        var thrown = Assert.Throws<InvalidDataException>(() => MatchDecision.Parse(decision.ToJson(), space with { Fingerprint = "bb" }));
+        Assert.Equal("The decision was calibrated in another embedding space: fingerprint is aa in the decision and bb in this program. "
+            + "Calibrate it again.", thrown.Message);
+        var unknown = MatchDecision.Calibrate(Draw(500, 2000, seed: 5));
+        Assert.Null(MatchDecision.Parse(unknown.ToJson(), space).Space);
+        var json = JsonNode.Parse(decision.ToJson())!.AsObject();
+        json["space"] = "aa";
+        Assert.Contains("embedding space", Assert.Throws<InvalidDataException>(() => MatchDecision.Parse(json.ToJsonString())).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ADecision_ComesBackFromJson()
     {
         var decision = MatchDecision.Calibrate(Draw(500, 2000, seed: 5));

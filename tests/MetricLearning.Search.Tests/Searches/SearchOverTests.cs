@@ -176,6 +176,24 @@ public sealed class SearchOverTests : IAsyncLifetime
         Assert.All(plain, hit => Assert.Null(hit.Verdict));
     }
 
+    /// <summary>A decision for distances would call the farthest rows of a cosine a match.</summary>
+    [Fact]
+    public async Task ADecision_ForTheOtherDirection_IsRefused()
+    {
+        var pairs = Enumerable.Range(0, 2000).Select(i => new LabelledPair(i / 2000.0, i >= 1000)).ToArray();
+        var (larger, smaller) = (MatchDecision.Calibrate(pairs, 0.01, 0.01),
+            MatchDecision.Calibrate(pairs.Select(pair => pair with { Same = !pair.Same }), 0.01, 0.01, largerIsNearer: false));
+        foreach (var metric in Enum.GetValues<SearchMetric>())
+        {
+            var search = Over(rough) with { Metric = metric };
+            var (right, wrong) = metric == SearchMetric.Euclidean ? (smaller, larger) : (larger, smaller);
+            Assert.Single(await (search with { Decision = right }).SearchAsync(Thing.Queries[0], 1));
+            var thrown = await Assert.ThrowsAsync<InvalidOperationException>(
+                () => (search with { Decision = wrong }).SearchAsync(Thing.Queries[0], 1));
+            Assert.Contains($"but Metric is {metric}", thrown.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task Recall_IsMeasured()
     {
