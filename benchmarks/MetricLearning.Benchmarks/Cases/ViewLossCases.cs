@@ -21,6 +21,12 @@ internal static class ViewLossCases
             v => Naive.ViewLosses.SimSiam(v[0], v[1], v[2], v[3])),
         .. Of("CLIP", upTo1024, () => new ClipLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.Clip(v[0], v[1])),
         .. Of("SigLIP", upTo1024, () => new SigLipLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.SigLip(v[0], v[1])),
+        .. Of("CoSENT", upTo1024, () => new CoSentLoss(), (loss, v) => loss.call(v[0], v[1], Grades(v[2])),
+            v => Naive.ViewLosses.CoSent(v[0], v[1], Grades(v[2]))),
+        .. Of("AnglE", upTo1024, () => new AnglELoss(), (loss, v) => loss.call(v[0], v[1], Grades(v[2])),
+            v => Naive.ViewLosses.AnglE(v[0], v[1], Grades(v[2]))),
+        .. Of("Cosine similarity", usual, () => new CosineSimilarityLoss(), (loss, v) => loss.call(v[0], v[1], Grades(v[2])),
+            v => Naive.ViewLosses.CosineSimilarity(v[0], v[1], Grades(v[2]))),
         .. Of("Distillation of embeddings", usual, () => new EmbeddingDistillationLoss(), (loss, v) => loss.call(v[0], v[2]),
             v => Naive.ViewLosses.EmbeddingDistillation(v[0], v[2]), trained: 1),
         .. Of("Distillation of relations", [(64, 512)], () => new RelationDistillationLoss(), (loss, v) => loss.call(v[0], v[2]),
@@ -57,6 +63,9 @@ internal static class ViewLossCases
                 Floor = Work.Scoped(() => { using var noGradient = no_grad(); return [views[0].mm(views[1].t())]; }),
             };
         }));
+
+    /// <summary>A similarity for each pair, taken from the numbers of another view.</summary>
+    private static Tensor Grades(Tensor view) => view.select(1, 0);
 
     /// <summary>About a tenth of 32 labels for each row, and the first label for every row.</summary>
     private static Tensor Memberships(Tensor view)

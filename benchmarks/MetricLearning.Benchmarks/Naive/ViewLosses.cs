@@ -54,6 +54,32 @@ internal static class ViewLosses
         return -logsigmoid(labels * logits).sum() / x.size(0);
     }
 
+    /// <summary>sentence-transformers' CoSENTLoss.</summary>
+    public static Tensor CoSent(Tensor x, Tensor y, Tensor similarities) => InOrder(cosine_similarity(x, y, dim: 1), similarities);
+
+    /// <summary>sentence-transformers' AnglELoss.</summary>
+    public static Tensor AnglE(Tensor x, Tensor y, Tensor similarities)
+    {
+        var (first, second) = (x.chunk(2, 1), y.chunk(2, 1));
+        var (a, b, c, d) = (first[0], first[1], second[0], second[1]);
+        var (xSquare, ySquare) = (x.pow(2).sum(1, keepdim: true), y.pow(2).sum(1, keepdim: true));
+        var ratio = xSquare.sqrt() / ySquare.sqrt();
+        var (real, imaginary) = ((a * c + b * d) / ySquare / ratio, (b * c - a * d) / ySquare / ratio);
+        return InOrder(cat([real, imaginary], 1).sum(1).abs(), similarities);
+    }
+
+    /// <summary>sentence-transformers' CosineSimilarityLoss.</summary>
+    public static Tensor CosineSimilarity(Tensor x, Tensor y, Tensor similarities) =>
+        mse_loss(cosine_similarity(x, y, dim: 1), similarities);
+
+    private static Tensor InOrder(Tensor scores, Tensor similarities)
+    {
+        scores = 20 * scores;
+        var differences = scores.unsqueeze(1) - scores.unsqueeze(0);
+        var counted = (similarities.unsqueeze(1) < similarities.unsqueeze(0)).to(scores.dtype);
+        return cat([zeros(1, scores.dtype, scores.device), (differences - (1 - counted) * 1e12).view(-1)]).logsumexp(0);
+    }
+
     /// <summary>One minus the cosine of student and teacher.</summary>
     public static Tensor EmbeddingDistillation(Tensor student, Tensor teacher) =>
         (1 - cosine_similarity(student, teacher, dim: 1)).mean();

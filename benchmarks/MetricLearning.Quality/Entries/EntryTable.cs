@@ -17,6 +17,9 @@ internal static class EntryTable
         [typeof(RankingDistillationLoss)] = "needs a larger network as its teacher",
         [typeof(ClipLoss)] = "compares the outputs of two networks, such as one for images and one for texts",
         [typeof(SigLipLoss)] = "compares the outputs of two networks, such as one for images and one for texts",
+        [typeof(CoSentLoss)] = "learns from a similarity of each pair, which these data do not have",
+        [typeof(AnglELoss)] = "learns from a similarity of each pair, which these data do not have",
+        [typeof(CosineSimilarityLoss)] = "learns from a similarity of each pair, which these data do not have",
     };
 
     /// <summary>Miners that have no row, and why.</summary>

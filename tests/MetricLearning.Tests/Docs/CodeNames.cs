@@ -6,10 +6,12 @@ namespace MetricLearning.Tests;
 /// <summary>Finds names in documentation that the library does not have.</summary>
 internal static partial class CodeNames
 {
-    /// <summary>The types of the libraries and of TorchSharp; of two with one name, that of the first library.</summary>
+    /// <summary>The types of the libraries, of TorchSharp, and those of MathNet.Numerics that pages name; of two with one name, that of the
+    /// first library.</summary>
     private static readonly Dictionary<string, Type> types =
         new[] { typeof(MetricLoss), typeof(Vision.ImageList), typeof(Search.ExactIndex<>), typeof(TorchSharp.torch) }
-            .SelectMany(type => type.Assembly.GetExportedTypes()).DistinctBy(NameOf).ToDictionary(NameOf);
+            .SelectMany(type => type.Assembly.GetExportedTypes()).Append(typeof(MathNet.Numerics.Statistics.Correlation))
+            .DistinctBy(NameOf).ToDictionary(NameOf);
 
     private static readonly HashSet<string> members = [.. types.Values.SelectMany(type => type.GetMembers()).Select(member => member.Name)];
 

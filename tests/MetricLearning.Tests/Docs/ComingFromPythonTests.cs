@@ -38,6 +38,7 @@ public class ComingFromPythonTests
         "BatchAllTripletLoss", "BatchHardTripletLoss", "BatchSemiHardTripletLoss", "BatchHardSoftMarginTripletLoss",
             "OnlineContrastiveLoss",
         "MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss", "GISTEmbedLoss", "MatryoshkaLoss", "GroupByLabelBatchSampler",
+        "CosineSimilarityLoss", "CoSENTLoss", "AnglELoss", "EmbeddingSimilarityEvaluator",
         "AllTripletsMiner", "HardTripletsMiner", "NHardTripletsMiner", "HardClusterMiner", "MinerWithBank", "ArcFaceLossWithMLP",
             "SurrogatePrecision",
         "BalanceSampler", "CategoryBalanceSampler", "DistinctCategoryBalanceSampler",

@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// Lists the losses that are not a <see cref="MetricLoss"/>: losses of logits, losses of two views, and wrappers of another loss. Each is
-/// called with the 12 rows and labels of <see cref="LossTable"/>. A loss of two views gets other rows as its second view, as many as there
-/// are labels. A new module needs a new row.
+/// Lists the losses that are not a <see cref="MetricLoss"/>: losses of logits, losses of two views, losses of graded pairs, and wrappers
+/// of another loss. Each is called with the 12 rows and labels of <see cref="LossTable"/>. A loss of two views or of graded pairs gets
+/// other rows as its second rows, as many as there are labels. A new module needs a new row.
 /// </summary>
 internal static class ModuleTable
 {
@@ -26,6 +26,10 @@ internal static class ModuleTable
         ["embedding distillation squared"] = (TwoViews, "first", () => new EmbeddingDistillationLoss(DistillationForm.SquaredError)),
         ["relation distillation"] = (TwoViews, "first", () => new RelationDistillationLoss()),
         ["ranking distillation"] = (TwoViews, "first", () => new RankingDistillationLoss()),
+        ["angle"] = (TwoViews, "first", () => new AnglELoss()),
+        ["cosent"] = (TwoViews, "first", () => new CoSentLoss()),
+        ["cosent of Euclidean distances"] = (TwoViews, "first", () => new CoSentLoss(scale: 2) { Distance = Distance.Euclidean }),
+        ["cosine similarity"] = (TwoViews, "first", () => new CosineSimilarityLoss()),
         ["gist"] = (TwoViews, "anchors", () => new GistEmbedLoss(temperature: 0.3)),
         ["multi-label n-pairs"] = (TwoViews, "anchors", () => new MultiLabelNPairsLoss()),
         ["self-supervised"] = (TwoViews, "first", () => new SelfSupervisedLoss(new NTXentLoss(temperature: 0.3))),
@@ -65,6 +69,7 @@ internal static class ModuleTable
         {
             GistEmbedLoss gist => gist.call(x, Other(40), Other(41), Other(42)),
             MultiLabelNPairsLoss several => several.call(x, Other(40), Other(41).narrow(1, 0, 4) > 0),
+            GradedPairLoss graded => graded.call(x, Other(40), Other(41).select(1, 0)),
             ViewLoss views => views.call(x, Other(40)),
             LossSum sum => sum.call(x, y),
             nn.Module<Tensor, Tensor, Tensor> labeled => labeled.call(x, y),

@@ -39,8 +39,15 @@ public abstract class SnippetContext
         protected Dictionary<string, byte[]> blobs = null!;
     }
 
+    public abstract class Evaluation : SnippetContext
+    {
+        protected Tensor first = null!, second = null!;
+        protected double[] ratings = null!;
+    }
+
     public abstract class Losses : SnippetContext
     {
+        protected Tensor firstImages = null!, secondImages = null!, ratings = null!;
         protected LossSum sum = null!;
         protected ModelOutput output = null!;
         protected int step;
