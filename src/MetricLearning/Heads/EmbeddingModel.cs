@@ -103,7 +103,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     public long Classes { get; }
 
     /// <summary>Computes features, embedding and, if there is a classifier, logits of a batch of images.</summary>
-    /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
+    /// <param name="images">[N, 3, H, W], or [N, 1, H, W] for a backbone of gray images; of the type and on the device of the
+    /// weights.</param>
     /// <returns>The tensors, which the caller disposes. Without a neck, features and embedding are the same tensor.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says
     /// which.</exception>
@@ -121,7 +122,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
 
     /// <summary>Computes only the embeddings, without gradient, as they are compared at test time. The model must be in evaluation
     /// mode.</summary>
-    /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
+    /// <param name="images">[N, 3, H, W], or [N, 1, H, W] for a backbone of gray images; of the type and on the device of the
+    /// weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
     /// <exception cref="InvalidOperationException">A module is in training mode; the message names it and says what to do.</exception>

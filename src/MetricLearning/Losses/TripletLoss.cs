@@ -20,8 +20,8 @@ namespace MetricLearning;
 public sealed class TripletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">The margin m, in units of the distance. Default: 0.3. Pass 0 for the soft margin of Hermans et al. and of
-    /// reid-strong-baseline.</param>
+    /// <param name="margin">The margin m, in units of the distance. Default: 0.3. For the soft margin of Hermans et al. and of
+    /// reid-strong-baseline pass 0, and set <see cref="SoftMargin"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public TripletLoss(double margin = 0.3) : base(nameof(TripletLoss))
     {

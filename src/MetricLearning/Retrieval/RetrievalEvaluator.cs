@@ -40,8 +40,9 @@ public sealed record RetrievalEvaluator
     public Reranker? Reranking { get; init; }
 
     /// <summary>The protocol, which says which images count. A protocol that you set is always enforced. Default: null, which means
-    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and <see cref="RetrievalProtocol.NoFilter"/>
-    /// if neither has: all gallery images count. The report names the protocol that was used.</summary>
+    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras. If neither has, it means
+    /// <see cref="RetrievalProtocol.NoFilter"/> (all gallery images count), or <see cref="RetrievalProtocol.SelfRetrieval"/> for one set.
+    /// The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 
     /// <summary>The order of exact ties. Default: by index.</summary>

@@ -113,7 +113,7 @@ public static class WeightLoading
             Resized = resized,
             LeftOut = leftOut,
         };
-        if (strict && !report.IsExact) throw new InvalidDataException($"The weights do not fit the model, which stays as it was: {report}");
+        if (strict && !report.IsExact) throw new InvalidDataException(report.Refusal);
         using var noGradient = no_grad();
         foreach (var (name, tensor) in matches) state[name].copy_(tensor);
         return report;

@@ -51,12 +51,18 @@ public sealed record WeightReport
 
     /// <summary>Formats one line of counts, then the first names of the tensors that were not loaded, that were resized, or that were left
     /// out. If a missing and an unexpected name are similar, each mentions the other; each is compared with the first 256 names.</summary>
-    public override string ToString()
+    public override string ToString() => Text("loaded");
+
+    /// <summary>The message about weights that are refused. None of them is loaded.</summary>
+    internal string Refusal => "The weights do not fit the model, which stays as it was. LoadWeights with strict: false loads those that "
+        + $"do: {Text("matched")}";
+
+    private string Text(string matched)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture,
-            $"{MessageText.Counted(Matched.Count, "tensor")} loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, "
-            + $"{Mismatched.Count} of another shape, {LeftOut.Count} left out");
+            $"{MessageText.Counted(Matched.Count, "tensor")} {matched}, {Missing.Count} missing in the file, "
+            + $"{Unexpected.Count} unexpected, {Mismatched.Count} of another shape, {LeftOut.Count} left out");
         List("missing in the file", Missing, name => WithNear(name, Unexpected));
         List("unexpected in the file", Unexpected, name => WithNear(name, Missing));
         List("of another shape", Mismatched, mismatch => mismatch.ToString());

@@ -75,8 +75,11 @@ public abstract class SnippetContext
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;
+        protected Sampler sampler = null!;
 
         protected void Train(long[] batch) => throw new NotSupportedException();
+
+        protected void Step(Tensor inputs, Tensor classes) => throw new NotSupportedException();
 
         protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
@@ -135,6 +138,7 @@ public abstract class SnippetContext
         protected new EmbeddingModel model = null!;
         protected ReIdDataset data = null!;
         protected Sampler sampler = null!;
+        protected ImageLoader loader = null!;
         protected LearningRateSchedule schedule = null!;
         protected TrainingCheckpoint checkpoint = null!;
         protected LossSum losses = null!;
