@@ -98,7 +98,8 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
         var scores = Cosines(anchors, positives, negatives) / S(Temperature);
         var costs = cross_entropy(
             scores.masked_fill(Hidden(guideAnchors, guidePositives, guideNegatives), S(double.NegativeInfinity)), RowMath.Rows(scores));
-        return RowMath.Guarded(costs, inputs).MoveToOuterDisposeScope();
+        Tensor[] guides = [.. new[] { guideAnchors, guidePositives, guideNegatives }.OfType<Tensor>().Select(guide => guide.detach())];
+        return RowMath.Guarded(costs, [.. inputs, .. guides]).MoveToOuterDisposeScope();
     }
 
     /// <summary>The mask of the scores that are left out, bool: pairs that the guide finds too similar, and pairs of a row with

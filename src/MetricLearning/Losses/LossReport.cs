@@ -29,7 +29,8 @@ public sealed record LossReport
     /// <summary>The number of anchors that have no negative in the batch or among the references.</summary>
     public required long WithoutNegatives { get; init; }
 
-    /// <summary>The number of rows of the batch that hold a NaN or an infinity.</summary>
+    /// <summary>The number of rows of the batch that hold a NaN or an infinity. References are not counted: if the loss is NaN and this is
+    /// 0, a reference (a row of a <see cref="CrossBatchMemory"/>) or a learned number is not finite.</summary>
     public required long NonFinite { get; init; }
 
     /// <summary>

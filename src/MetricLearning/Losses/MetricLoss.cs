@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// <list type="bullet">
 /// <item>A batch in which the loss finds nothing to compare has the loss 0 and a gradient of 0. Depending on the loss, this is a batch of 0
 /// rows, of 1 row, of one class, or of rows whose classes are all different.</item>
-/// <item>A NaN or an infinity in the embeddings gives a NaN loss, never a plausible number. Nothing is thrown, because checking would make
-/// the host wait for the device; <see cref="Report"/> counts the rows.</item>
+/// <item>A NaN or an infinity in the embeddings, or in references, gives a NaN loss, never a plausible number. Nothing is thrown, because
+/// checking would make the host wait for the device; <see cref="Report"/> counts the rows.</item>
 /// <item>Equal embeddings have finite gradients. float16 and bfloat16 are computed in float32; float64 stays float64.</item>
 /// <item>Labels are integers of any width. Only their equality counts, unless the loss learns parameters for each class: then they must be
 /// in [0, C) for C classes. A shape or type that does not fit throws an <see cref="ArgumentException"/> that prints it.</item>
@@ -132,7 +132,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>Reduces each term and adds the results.</summary>
     /// <remarks>
     /// 0 · Σ x is added if it can make a difference. If there is nothing to compare, this term gives the embeddings a gradient of 0. If
-    /// embeddings are not finite, this term makes the loss NaN, even if no chosen tuple contains them.
+    /// embeddings are not finite, this term makes the loss NaN, even if no chosen tuple contains them. The references are guarded alike.
     /// </remarks>
     private Tensor Reduce(LossBatch batch, LossTerm[] terms)
     {
@@ -141,6 +141,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
         var reachesEmbeddings = batch.Rows > 0 && (parts.Exists(part => part.requires_grad)
             || (parts.Count > 0 && !batch.Embeddings.requires_grad));
         if (!reachesEmbeddings || !batch.IsKnownFinite) parts.Insert(0, RowMath.NaNWhereNotFinite(batch.Embeddings));
+        if (!batch.MeetsItself) parts[0] = RowMath.Guarded(parts[0], batch.References);
         return parts.Aggregate((sum, part) => sum.Plus(part));
     }
 }
