@@ -122,7 +122,8 @@ public sealed class ImageLoader
     /// <exception cref="IOException">While enumerating: an image is missing (<see cref="FileNotFoundException"/>) or cannot be read, and
     /// <see cref="BadImages"/> says to throw.</exception>
     /// <exception cref="InvalidOperationException">While enumerating: a step of the transform threw. The message has the path, and the
-    /// inner exception is that of the step.</exception>
+    /// inner exception is that of the step. Or the sampler's state was changed from outside, as for
+    /// <see cref="Sampler.Batches"/>.</exception>
     public IEnumerable<ImageBatch> Batches(Sampler sampler, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(sampler);
@@ -130,17 +131,21 @@ public sealed class ImageLoader
 
         IEnumerable<ImageBatch> Epoch()
         {
-            var (epoch, position) = sampler.State;
+            var left = sampler.State;
+            var (epoch, position) = left;
             var indices = sampler.Draw(epoch);
             foreach (var index in indices)
                 if (index < 0 || index >= Images.Count)
                     throw new ArgumentException($"sampler draws index {index}, but there are {Images.Count} images.", nameof(sampler));
             foreach (var (batch, end) in Load(indices, (int)position, sampler.BatchSize, epoch, cancellationToken))
             {
-                sampler.State = end < indices.Length ? new SamplerState(epoch, end) : new SamplerState(epoch + 1, 0);
+                if (sampler.State != left) batch.Dispose();
+                sampler.RequireAt(left);
+                sampler.State = left = end < indices.Length ? new SamplerState(epoch, end) : new SamplerState(epoch + 1, 0);
                 yield return batch;
             }
-            sampler.State = new SamplerState(epoch + 1, 0);
+            // Batches at the end may have been left out. After the last one, the state may have been set.
+            if (sampler.State == left) sampler.State = new SamplerState(epoch + 1, 0);
         }
     }
 

@@ -102,27 +102,34 @@ public abstract class Sampler : IEnumerable<long>
     }
 
     /// <summary>Enumerates the rest of the current epoch, index by index.</summary>
+    /// <exception cref="InvalidOperationException">While enumerating: <see cref="State"/> was changed from outside, as for
+    /// <see cref="Batches"/>.</exception>
     public IEnumerator<long> GetEnumerator()
     {
-        var (epoch, position) = state;
-        var indices = Begin(epoch);
-        for (var i = (int)position; i < indices.Length; i++)
+        var start = state;
+        var indices = Begin(start.Epoch);
+        var left = state;
+        for (var i = (int)start.Position; i < indices.Length; i++)
         {
-            Advance(epoch, i + 1, indices.Length);
+            left = Advance(left, start.Epoch, i + 1, indices.Length);
             yield return indices[i];
         }
     }
 
     /// <summary>Enumerates the rest of the current epoch, batch by batch. If the state is in the middle of a batch, the first batch is the
     /// rest of it.</summary>
+    /// <exception cref="InvalidOperationException">While enumerating: <see cref="State"/> was changed from outside, for example because a
+    /// checkpoint was loaded, or because another enumeration moved it. The new state stays. End this enumeration and begin a new
+    /// one.</exception>
     public IEnumerable<long[]> Batches()
     {
-        var (epoch, position) = state;
-        var indices = Begin(epoch);
-        for (var i = (int)position; i < indices.Length;)
+        var start = state;
+        var indices = Begin(start.Epoch);
+        var left = state;
+        for (var i = (int)start.Position; i < indices.Length;)
         {
             var end = i + Math.Min(indices.Length - i, BatchSize - i % BatchSize);
-            Advance(epoch, end, indices.Length);
+            left = Advance(left, start.Epoch, end, indices.Length);
             yield return indices[i..end];
             i = end;
         }
@@ -205,8 +212,20 @@ public abstract class Sampler : IEnumerable<long>
         return indices;
     }
 
-    private void Advance(int epoch, int position, int count) =>
-        state = position < count ? new SamplerState(epoch, position) : new SamplerState(epoch + 1, 0);
+    /// <summary>Requires that the state is where an enumeration left it. Otherwise its next batch would undo the change.</summary>
+    /// <exception cref="InvalidOperationException">The state was changed.</exception>
+    internal void RequireAt(SamplerState left)
+    {
+        if (state != left) throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+            $"State was changed from {left.Epoch}, {left.Position} (epoch, position) to {state.Epoch}, {state.Position} while batches were "
+            + $"enumerated, by loading a checkpoint or by another enumeration: end this enumeration and begin a new one."));
+    }
+
+    private SamplerState Advance(SamplerState left, int epoch, int position, int count)
+    {
+        RequireAt(left);
+        return state = position < count ? new SamplerState(epoch, position) : new SamplerState(epoch + 1, 0);
+    }
 
     private sealed record EpochCount(int Epoch, int Count);
 

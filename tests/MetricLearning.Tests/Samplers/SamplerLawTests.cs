@@ -88,6 +88,32 @@ public class SamplerLawTests
         }
     }
 
+    /// <summary>A run goes back to a checkpoint in the middle of an epoch: the enumeration that is running must not undo it.</summary>
+    [Theory, MemberData(nameof(Samplers))]
+    public void AStateThatIsSetMeanwhile_StaysAndEndsTheEnumeration(string name)
+    {
+        var (sampler, whole) = (SamplerTable.Create(name), SamplerTable.Create(name));
+        var (rows, batches) = (sampler.GetEnumerator(), sampler.Batches().GetEnumerator());
+        sampler.State = new(2, 0);
+        Assert.True(rows.MoveNext());
+        sampler.State = new(1, 1);
+        Assert.Contains("State was changed from 2, 1 (epoch, position) to 1, 1",
+            Assert.Throws<InvalidOperationException>(() => rows.MoveNext()).Message);
+        Assert.Equal(new(1, 1), sampler.State);
+
+        Assert.True(batches.MoveNext());                    // a new enumeration
+        var second = sampler.GetEnumerator();
+        Assert.True(second.MoveNext());                     // another one moves the state on
+        Assert.Throws<InvalidOperationException>(() => batches.MoveNext());
+        Assert.Equal(whole.Draw(1)[sampler.BatchSize], second.Current);
+
+        // After the last batch the state is free.
+        foreach (var batch in sampler.Batches())
+            if (sampler.State.Position == 0) sampler.State = new(0, 2);
+        Assert.Equal(new(0, 2), sampler.State);
+        Assert.Equal(whole.Draw(0)[2..], sampler);
+    }
+
     /// <summary>All processes draw the same epoch. Their shares of a batch, joined, are the batch of one process.</summary>
     [Theory, MemberData(nameof(Sharded))]
     public void TheShares_OfAllProcesses_AreTheBatch(string name, int count)

@@ -76,6 +76,26 @@ public sealed class ImageLoaderTests : IDisposable
         Assert.Equal(new SamplerState(4, 0), resumed.State);
     }
 
+    /// <summary>A run goes back to a checkpoint in the middle of an epoch: the enumeration that is running must not undo it.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void AStateThatIsSetMeanwhile_StaysAndEndsTheEnumeration(int after)
+    {
+        var loader = new ImageLoader(set.Draw(10), plain) { Workers = 2, BatchesAhead = 1 };
+        var sampler = new TestSet.Shuffle(10, 4);
+        var seen = 0;
+        void Run()
+        {
+            foreach (var batch in loader.Batches(sampler, Cancel))
+                using (batch)
+                    if (seen++ == after) sampler.State = new SamplerState(3, 4);
+        }
+        if (after < 2) Assert.Contains("State was changed", Assert.Throws<InvalidOperationException>(Run).Message);
+        else Run();                                         // no batch comes after it
+        Assert.Equal((after + 1, new SamplerState(3, 4)), (seen, sampler.State));
+    }
+
     [Fact]
     public void APictureDrawnTwice_IsAugmentedDifferently()
     {
