@@ -72,7 +72,7 @@ public sealed class GraphSampler : Sampler
     /// <summary>[Identities · (P − 1)]: the numbers of the nearest identities of each identity, nearest first; null until
     /// <see cref="Update(Tensor, Distance)"/>. A <see cref="TrainingCheckpoint"/> saves them with the sampler.</summary>
     /// <exception cref="ArgumentException">The length or an identity does not fit, for example because they come from another sampler or
-    /// from other data.</exception>
+    /// from other data; or the neighbors of an identity hold itself, or one twice.</exception>
     public IReadOnlyList<int>? Neighbors
     {
         get => neighbors is { } known ? [.. known] : null;
@@ -98,6 +98,8 @@ public sealed class GraphSampler : Sampler
     /// number counts as nearer.</summary>
     /// <param name="distances">[Identities, Identities], on any device.</param>
     /// <exception cref="ArgumentException">The distances are null, of another size, or not finite.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Sampler.State"/> is in the middle of an epoch. A checkpoint would resume the
+    /// rest of that epoch with other batches.</exception>
     public void Update(Tensor distances)
     {
         Guard.Matrix(distances);
@@ -105,6 +107,7 @@ public sealed class GraphSampler : Sampler
             throw new ArgumentException($"distances must be [{Identities}, {Identities}], got {Guard.Shape(distances)}.",
                 nameof(distances));
         Guard.Finite(distances);
+        RequireStart();
         neighbors = Nearest((first, count) => distances.narrow(0, first, count));
     }
 
@@ -114,6 +117,7 @@ public sealed class GraphSampler : Sampler
     /// <param name="distance">The distance. Among equally near identities, the one with the lower number counts as nearer.</param>
     /// <exception cref="ArgumentNullException"><paramref name="distance"/> is null.</exception>
     /// <exception cref="ArgumentException">The embeddings are null, of another number of rows, or not finite.</exception>
+    /// <exception cref="InvalidOperationException">As for <see cref="Update(Tensor)"/>.</exception>
     public void Update(Tensor embeddings, Distance distance)
     {
         Guard.Matrix(embeddings);
@@ -121,6 +125,7 @@ public sealed class GraphSampler : Sampler
         if (embeddings.size(0) != Identities)
             throw new ArgumentException($"embeddings must be [{Identities}, D], got {Guard.Shape(embeddings)}.", nameof(embeddings));
         Guard.Finite(embeddings);
+        RequireStart();
         neighbors = Nearest((first, count) =>
         {
             var block = distance.Matrix(embeddings.narrow(0, first, count), embeddings);
@@ -205,7 +210,25 @@ public sealed class GraphSampler : Sampler
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {given.Length}: are they of "
                     + $"another sampler?"), name);
+        for (var i = 0; i < Identities && given is not null; i++)
+        {
+            var own = given.AsSpan(i * (IdentitiesPerBatch - 1), IdentitiesPerBatch - 1);
+            var met = new HashSet<int> { i };
+            foreach (var neighbor in own)
+                if (!met.Add(neighbor))
+                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                        $"Neighbors must be {own.Length} different others for each identity, got {neighbor} "
+                            + $"{(neighbor == i ? "for itself" : $"twice for identity {i}")}."), name);
+        }
         return given;
+    }
+
+    /// <summary>Requires the start of an epoch: the batches of one that has begun belong to the neighbors of its start.</summary>
+    private void RequireStart()
+    {
+        if (State.Position > 0) throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+            $"Epoch {State.Epoch} has begun (position {State.Position}), and its batches belong to the neighbors of its start: update them "
+                + $"where State.Position is 0."));
     }
 
     /// <summary>The nearest identities of a center, or random ones if the neighbors are not known.</summary>

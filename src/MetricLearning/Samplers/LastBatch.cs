@@ -6,7 +6,8 @@ public enum LastBatch
     /// <summary>It is dropped: every batch is full.</summary>
     Drop,
 
-    /// <summary>It makes one smaller batch at the end.</summary>
+    /// <summary>It makes one smaller batch at the end. In <see cref="IdentityEpoch.AllImages"/> this batch has one group of each identity
+    /// that has any left. Further groups of these identities are dropped.</summary>
     Short,
 
     /// <summary>It is filled with rows that this epoch has already drawn: every batch is full, and nothing is dropped.</summary>

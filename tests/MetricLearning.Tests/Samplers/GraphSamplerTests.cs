@@ -86,6 +86,35 @@ public class GraphSamplerTests
         Assert.Equal(unbroken.Draw(1)[17..], resumed);
     }
 
+    /// <summary>The batches of an epoch that has begun belong to the neighbors of its start, so a checkpoint could not resume it.</summary>
+    [Fact]
+    public void Update_InTheMiddleOfAnEpoch_IsRefused()
+    {
+        using var scope = NewDisposeScope();
+        var points = LossTable.Random(3, 20, 2);
+        var sampler = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2);
+        sampler.Update(points, Distance.Euclidean);
+        var (before, epoch) = (sampler.Neighbors!, sampler.Draw(0));
+        foreach (var update in new Action[] { () => sampler.Update(-points, Distance.Cosine), () => sampler.Update(ones(20, 20)) })
+        {
+            sampler.State = new(0, 12);
+            Assert.Contains("Epoch 0 has begun (position 12)", Assert.Throws<InvalidOperationException>(update).Message);
+            Assert.Equal(before, sampler.Neighbors!);
+            Assert.Equal(epoch[12..], sampler);
+            update();
+        }
+    }
+
+    [Theory]
+    [InlineData(new[] { 1, 2, 0, 1, 0, 1 }, "got 1 for itself")]
+    [InlineData(new[] { 1, 2, 0, 2, 1, 1 }, "got 1 twice for identity 2")]
+    public void Neighbors_AreDifferentOthers(int[] neighbors, string message)
+    {
+        var sampler = new GraphSampler([4, 5, 6], 3, 1) { Neighbors = [1, 2, 0, 2, 0, 1] };
+        Assert.Contains(message, Assert.Throws<ArgumentException>(() => sampler.Neighbors = neighbors).Message);
+        Assert.Equal([1, 2, 0, 2, 0, 1], sampler.Neighbors!);
+    }
+
     [Fact]
     public void Representatives_AreOnePictureOfEachIdentity()
     {
