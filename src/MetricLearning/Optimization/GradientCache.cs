@@ -11,7 +11,8 @@ namespace MetricLearning;
 /// <para>Both passes over a chunk use the same random numbers (for dropout), seeded by one number per chunk from torch's generator.
 /// Afterwards torch's CPU generator continues as if only these seeds had been drawn, or none if the call throws.</para>
 /// <para>If <c>embed</c> throws in the second pass, for example because memory is short, or if a backward pass throws, some gradients have
-/// been added already: call <c>zero_grad()</c> before you try again. No tensor is left in any case.</para>
+/// been added already: call <c>zero_grad()</c> before you try again. The losses of this library are as before the call: a
+/// <see cref="CrossBatchMemory"/> has not stored the batch. No tensor is left in any case.</para>
 /// <para>The gradient of the loss is propagated when the call returns. So its value cannot be given to
 /// <see cref="GradientAccumulation.Backward"/>, and the two cannot be combined.</para>
 /// <para>Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).</para>
@@ -84,7 +85,7 @@ public sealed class GradientCache
         var then = get_rng_state();
         try
         {
-            var value = Backward(chunks, loss).MoveToOuterDisposeScope();
+            var value = StateChanges.During(() => Backward(chunks, loss)).MoveToOuterDisposeScope();
             before = then;
             return value;
         }
