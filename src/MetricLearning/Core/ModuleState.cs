@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Reads the state of a module that is about to be saved. A disposed module has an empty state. It must not replace a good
-/// file.</summary>
+/// <summary>Reads the state of a module that is about to be saved or loaded. A disposed module has an empty state. It must not replace a
+/// good file, and no file must be blamed for it.</summary>
 internal static class ModuleState
 {
     /// <summary>Returns the parameters and buffers of a module, by name. The caller has a dispose scope open.</summary>
@@ -13,7 +13,9 @@ internal static class ModuleState
     public static Dictionary<string, Tensor> Of(nn.Module module, int least = 1)
     {
         var state = module.state_dict();
-        return state.Count >= least ? state : throw new ObjectDisposedException(module.GetName(),
+        if (state.Count < least) throw new ObjectDisposedException(module.GetName(),
             $"{module.GetName()} has {state.Count} parameters and buffers instead of {least} or more, because it has been disposed.");
+        Guard.InUse(module);        // its count does not tell if there were no tensors when it was counted
+        return state;
     }
 }

@@ -37,9 +37,13 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         changes.Add(() => set_rng_state(state));
     }
 
-    public void Module(string name, nn.Module module)
+    /// <param name="name">The name of the module.</param>
+    /// <param name="module">The module.</param>
+    /// <param name="least">The number of tensors that it has at least, while it is in use.</param>
+    /// <exception cref="ObjectDisposedException">The module has been disposed.</exception>
+    public void Module(string name, nn.Module module, int least)
     {
-        var state = module.state_dict();
+        var state = ModuleState.Of(module, least);
         foreach (var key in tensors.Keys.Where(key => key.StartsWith(name + ".", StringComparison.Ordinal)))
             if (!state.ContainsKey(key[(name.Length + 1)..])) throw Unfit($"it holds '{key}', which the module does not have");
         foreach (var (key, target) in state)

@@ -172,6 +172,7 @@ public sealed class TrainingCheckpoint
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     /// <exception cref="InvalidOperationException">A part is at a moment at which no state can be loaded, for example a
     /// <see cref="ModelAverage"/> in use. Nothing has changed.</exception>
+    /// <exception cref="ObjectDisposedException">A part has been disposed. Nothing has changed.</exception>
     public void Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -188,7 +189,7 @@ public sealed class TrainingCheckpoint
         restore.CheckNames("sampler", samplers.Keys, saved.Samplers.Keys);
         restore.CheckNames("part", states.Keys, saved.States.Keys);
         restore.Random(RandomKey);
-        foreach (var (name, added) in modules) restore.Module(name, added.Module);
+        foreach (var (name, added) in modules) restore.Module(name, added.Module, added.Tensors);
         foreach (var (name, optimizer) in optimizers) restore.Optimizer(name, optimizer);
         foreach (var (name, sampler) in samplers) restore.Sampler(name, sampler);
         foreach (var (name, schedule) in schedules) restore.Schedule(name, schedule);
@@ -223,6 +224,7 @@ public sealed class TrainingCheckpoint
     /// <exception cref="InvalidOperationException">A <see cref="ModelAverage"/> of the module, which has been added too, is in
     /// use.</exception>
     /// <exception cref="ArgumentException">The path is null or empty, or no module has been added under that name.</exception>
+    /// <exception cref="ObjectDisposedException">The module has been disposed.</exception>
     public void LoadModule(string path, string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -236,7 +238,7 @@ public sealed class TrainingCheckpoint
 
         var restore = new CheckpointRestore(path, saved, tensors);
         restore.CheckNames("module", [name], saved.Modules.Where(other => other == name));
-        restore.Module(name, added.Module);
+        restore.Module(name, added.Module, added.Tensors);
         restore.Apply();
     }
 

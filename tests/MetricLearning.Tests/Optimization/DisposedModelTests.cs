@@ -37,6 +37,37 @@ public sealed class DisposedModelTests : IDisposable
         Assert.All(before, file => Assert.Equal(file.Value, File.ReadAllBytes(file.Key)));
     }
 
+    /// <summary>The error names the module. It does not say that the file does not fit.</summary>
+    [Fact]
+    public void ADisposedModule_IsNamed_WhenACheckpointIsLoaded()
+    {
+        var path = Path.Combine(folder, "model.safetensors");
+        using var loss = new CenterLoss(3, 2);
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Add("loss", loss);
+        checkpoint.Save(path);
+        loss.Dispose();
+        foreach (var load in new Action[] { () => checkpoint.Load(path), () => checkpoint.LoadModule(path, "loss") })
+            Assert.Contains("CenterLoss has 0 parameters and buffers", Assert.Throws<ObjectDisposedException>(load).Message);
+    }
+
+    /// <summary>The sum had no tensors when it was added to the checkpoint, so their number does not tell.</summary>
+    [Fact]
+    public void ADisposedSum_WhoseLossesCameLater_ReplacesNoFile()
+    {
+        var path = Path.Combine(folder, "model.safetensors");
+        using var sum = new LossSum();
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Add("sum", sum);
+        sum.Add("center", new CenterLoss(3, 2));
+        checkpoint.Save(path);
+        var before = File.ReadAllBytes(path);
+        sum.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => checkpoint.Save(path));
+        Assert.Throws<ObjectDisposedException>(() => checkpoint.Load(path));
+        Assert.Equal(before, File.ReadAllBytes(path));
+    }
+
     [Fact]
     public void ADisposedTensor_IsNamed()
     {
