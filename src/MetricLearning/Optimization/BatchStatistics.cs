@@ -6,10 +6,12 @@ namespace MetricLearning;
 /// <summary>Recomputes the statistics of batch normalization from many batches with the current weights.</summary>
 /// <remarks>
 /// During training the running mean and variance follow changing weights. Shortly before an evaluation they can be computed exactly. This
-/// is precise batch norm, as in fvcore and fast-reid. Call it while the model is in training mode, with augmented training images.
+/// is precise batch norm, as in fvcore and fast-reid. Call it while the model is in training mode, with augmented training images. Give
+/// the batches a sampler of their own: enumerating the training's sampler would take these batches away from its next epoch.
 /// <code>
 /// model.train();
-/// BatchStatistics.Recompute(model, loader.Batches(sampler).Take(200).Select(batch =&gt; batch.Images));
+/// var own = new ShuffleSampler(data.Train.Count, batchSize: 64, seed: 2);
+/// BatchStatistics.Recompute(model, loader.Batches(own).Take(200).Select(batch =&gt; batch.Images));
 /// </code>
 /// <para>Thread safety: one thread at a time, while no other uses the model.</para>
 /// </remarks>
