@@ -94,9 +94,9 @@ public class GraphSamplerTests
         var points = LossTable.Random(3, 20, 2);
         var sampler = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2);
         sampler.Update(points, Distance.Euclidean);
-        var (before, epoch) = (sampler.Neighbors!, sampler.Draw(0));
         foreach (var update in new Action[] { () => sampler.Update(-points, Distance.Cosine), () => sampler.Update(ones(20, 20)) })
         {
+            var (before, epoch) = (sampler.Neighbors!, sampler.Draw(0));
             sampler.State = new(0, 12);
             Assert.Contains("Epoch 0 has begun (position 12)", Assert.Throws<InvalidOperationException>(update).Message);
             Assert.Equal(before, sampler.Neighbors!);
