@@ -5,6 +5,8 @@ using MetricLearning.Vision;
 using TrainingProject;
 using static TorchSharp.torch;
 
+// A terminal that was closed takes no more text. This must not end the run before it has saved its checkpoint.
+if (!Console.IsOutputRedirected) Console.SetOut(new TerminalWriter(Console.Out));
 Errors.TellMistakes(error => error is NotFiniteNumberException);
 var epochs = 30;
 if (args.Length is 0 or > 2 || (args.Length == 2 && !(int.TryParse(args[1], out epochs) && epochs > 0)))
@@ -87,7 +89,6 @@ catch (OperationCanceledException)
 void Stop(PosixSignalContext signal)
 {
     signal.Cancel = !stop.IsCancellationRequested;
-    if (signal.Signal == PosixSignal.SIGHUP && !Console.IsOutputRedirected) Console.SetOut(TextWriter.Null);    // the terminal is gone
     stop.Cancel();
 }
 
