@@ -133,6 +133,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <remarks>
     /// 0 · Σ x is added if it can make a difference. If there is nothing to compare, this term gives the embeddings a gradient of 0. If
     /// embeddings are not finite, this term makes the loss NaN, even if no chosen tuple contains them. The references are guarded alike.
+    /// If only the numbers that the loss learns need a gradient, they get one of 0 in the same way.
     /// </remarks>
     private Tensor Reduce(LossBatch batch, LossTerm[] terms)
     {
@@ -142,6 +143,9 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
             || (parts.Count > 0 && !batch.Embeddings.requires_grad));
         if (!reachesEmbeddings || !batch.IsKnownFinite) parts.Insert(0, RowMath.NaNWhereNotFinite(batch.Embeddings));
         if (!batch.MeetsItself) parts[0] = RowMath.Guarded(parts[0], batch.References);
-        return parts.Aggregate((sum, part) => sum.Plus(part));
+        var value = parts.Aggregate((sum, part) => sum.Plus(part));
+        if (value.requires_grad || !is_grad_enabled()) return value;
+        return parameters().Where(learned => learned.requires_grad)
+            .Aggregate(value, (sum, learned) => sum.Plus(RowMath.NaNWhereNotFinite(learned.to(sum.dtype))));
     }
 }

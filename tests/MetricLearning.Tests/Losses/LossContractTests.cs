@@ -32,6 +32,24 @@ public class LossContractTests
         Assert.Equal(before, Live);
     }
 
+    /// <summary>A frozen network still trains the numbers of a loss, also with a batch that has nothing to compare.</summary>
+    [Theory, MemberData(nameof(Losses))]
+    public void LearnedNumbers_GetAGradient_OfFrozenEmbeddings(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        Tensor[] learned = [.. loss.parameters().Where(parameter => parameter.requires_grad)];
+        if (learned.Length == 0) return;
+        foreach (var labels in new[] { y, zeros_like(y), arange(4, ScalarType.Int64) })
+        {
+            var value = loss.call(x.narrow(0, 0, labels.size(0)).detach(), labels);
+            value.backward();
+            Assert.True(value.isfinite().item<bool>());
+        }
+        Assert.All(learned, parameter => Assert.True(parameter.grad is { } gradient && gradient.isfinite().all().item<bool>()));
+    }
+
     [Theory, MemberData(nameof(Differentiable))]
     public void Gradient_IsThatOfCentralDifferences(string name)
     {
