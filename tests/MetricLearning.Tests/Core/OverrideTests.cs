@@ -25,6 +25,7 @@ public class OverrideTests
         ["Backbone.FeatureMap"] = none => Use(new OffBackbone(none).forward(rand(2, 3, 4, 4))),
         ["PartModel.Parts"] = none => new OffParts(none).forward(rand(2, 3, 4, 4)).Dispose(),
         ["LogitLoss.Costs"] = none => Use(new OffCosts(none).forward(Rows(), Labels())),
+        ["GradedPairLoss.Compare"] = none => Use(new OffPairs(none).forward(Rows(), Rows(), Rows().select(1, 0))),
         ["ViewLoss.Compare"] = none => Use(new OffViews(none).forward(Rows(), Rows())),
         ["MetricLoss.Terms"] = none => Use(new OffTerms(none).forward(Rows(), Labels())),
         ["TupleLoss.Terms"] = none => Use(new OffTuples(none).forward(Rows(), Labels())),
@@ -147,6 +148,11 @@ public class OverrideTests
     private sealed class OffViews(bool none) : ViewLoss("views")
     {
         protected override Tensor Compare(Tensor first, Tensor second) => none ? null! : first - second;
+    }
+
+    private sealed class OffPairs(bool none) : GradedPairLoss("pairs")
+    {
+        protected override Tensor Compare(Tensor first, Tensor second, Tensor similarities) => none ? null! : first - second;
     }
 
     private sealed class OffTerms(bool none) : MetricLoss("terms")

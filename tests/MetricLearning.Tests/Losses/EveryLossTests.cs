@@ -12,7 +12,7 @@ public class EveryLossTests
     /// <summary>The losses are the modules with one of the base classes, the modules whose names contain "Loss", and the modules that
     /// report to a sum.</summary>
     private static IEnumerable<Type> Losses => exported.Where(type => typeof(nn.Module).IsAssignableFrom(type) && !type.IsAbstract
-        && (type.IsSubclassOf(typeof(MetricLoss)) || type.IsSubclassOf(typeof(LogitLoss)) || type.IsSubclassOf(typeof(ViewLoss))
+        && (type.IsSubclassOf(typeof(MetricLoss)) || type.IsSubclassOf(typeof(LogitLoss)) || TakesNoLabels(type)
             || type.Name.Contains("Loss", StringComparison.Ordinal) || typeof(IReportedLoss).IsAssignableFrom(type)));
 
     [Fact]
@@ -42,9 +42,12 @@ public class EveryLossTests
         Assert.Empty(Losses.SelectMany(type => Of(type, "forward").Except(Of(type, "call"))));
     }
 
-    /// <summary>A sum adds losses that take labels. The type of a loss of two views does not fit, so the compiler refuses it.</summary>
+    /// <summary>A sum adds losses that take labels. The type of a loss of two views or of graded pairs does not fit, so the compiler
+    /// refuses it.</summary>
     [Fact]
-    public void ALossOfViews_CannotBePartOfASum() =>
-        Assert.DoesNotContain(Losses, type => type.IsSubclassOf(typeof(ViewLoss)) && type.IsAssignableTo(
+    public void ALossWithoutLabels_CannotBePartOfASum() =>
+        Assert.DoesNotContain(Losses, type => TakesNoLabels(type) && type.IsAssignableTo(
             typeof(LossSum).GetMethod(nameof(LossSum.Add))!.GetParameters()[1].ParameterType));
+
+    private static bool TakesNoLabels(Type type) => type.IsSubclassOf(typeof(ViewLoss)) || type.IsSubclassOf(typeof(GradedPairLoss));
 }

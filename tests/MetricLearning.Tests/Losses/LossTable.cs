@@ -55,7 +55,10 @@ internal static class LossTable
         ["lifted"] = () => new LiftedStructureLoss(),
         ["margin"] = () => new MarginLoss(),
         ["margin one beta"] = () => new MarginLoss(beta: 1, nu: 0.1, learnedBetas: 1),
-        ["margin one beta mined"] = () => new MarginLoss(beta: 1, nu: 0.1, learnedBetas: 1) { Miner = new SemiHardMiner() },
+        ["margin one beta mined"] = () => new MarginLoss(beta: 1, nu: 0.1, learnedBetas: 1)
+        {
+            Miner = new SemiHardMiner(), Distance = Distance.Euclidean,
+        },
         ["margin class betas"] = () => new MarginLoss(beta: 1, nu: 0.1, learnedBetas: Classes),
         ["multi-similarity"] = () => new MultiSimilarityLoss(),
         ["nca"] = () => new NcaLoss(),
