@@ -28,10 +28,10 @@ public abstract class GradedPairLoss : nn.Module<Tensor, Tensor, Tensor, Tensor>
         Guard.SameRows(first, second);
         RequireSimilarities(first, similarities);
         using var scope = NewDisposeScope();
-        var (x, y) = (RowMath.Widen(first), RowMath.Widen(second));
-        var value = Returned.Shape(Compare(x, y, similarities.detach()), this, nameof(Compare));
-        var given = similarities.is_floating_point() ? similarities.detach().to(value.dtype) : zeros(0, value.dtype, value.device);
-        return RowMath.Guarded(value, x, y, given).MoveToOuterDisposeScope();
+        var given = similarities.detach();
+        var value = Returned.Shape(Compare(RowMath.Widen(first), RowMath.Widen(second), given), this, nameof(Compare));
+        if (given.is_floating_point()) value = value.Plus(RowMath.NaNWhereNotFinite(given).to(value.dtype));
+        return value.MoveToOuterDisposeScope();
     }
 
     /// <summary>Computes the loss: rows [N, D], float32 or float64, and similarities [N] of any type but complex → a scalar with gradient;

@@ -74,6 +74,8 @@ public class GradedPairLossTests
         using var loss = Create(name);
         var (x, y, z) = (LossTable.Random(1, 9, 4), LossTable.Random(2, 9, 4), Grades(9));
         Assert.Equal(loss.call(x, y, z).item<double>(), loss.call(x, y, z.exp() * 1e30).item<double>());
+        var (u, v) = (x.to(ScalarType.Float32), y.to(ScalarType.Float32));
+        Assert.Equal(loss.call(u, v, z).item<float>(), loss.call(u, v, z.exp() * 1e200).item<float>());     // no number of float32
     }
 
     /// <summary>The exponents are up to 2·10⁶ here, whose exponential float64 cannot hold.</summary>

@@ -14,6 +14,7 @@ internal static class PairOrder
         var differences = distances.unsqueeze(1) - distances.unsqueeze(0);
         var counted = similarities.unsqueeze(1) > similarities.unsqueeze(0);
         var rows = RowMath.LogSumExp(differences, counted, new Affine(scale));
-        return cat([zeros(1, rows.dtype, rows.device), rows]).logsumexp(0);
+        // A pair that is compared with no other must not hide a NaN.
+        return RowMath.Guarded(cat([zeros(1, rows.dtype, rows.device), rows]).logsumexp(0), distances);
     }
 }
