@@ -42,6 +42,7 @@ const run = queue.enqueue.bind(queue)
 const rollBack = queue.clearTransactionIfNeeded.bind(queue)
 let owner = null
 let waiting = []
+const closed = new Set()
 const endings = new Set([0, ...'QSpX'].map(kind => typeof kind === 'string' ? kind.charCodeAt(0) : kind))
 const passOn = () => {
   owner = waiting.length > 0 ? waiting[0].id : null
@@ -50,6 +51,7 @@ const passOn = () => {
   for (const one of next) one.go()
 }
 queue.enqueue = async (id, message, onData) => {
+  if (closed.has(id)) return 0
   owner ??= id
   if (owner !== id) await new Promise(go => waiting.push({ id, go }))
   const written = await run(id, message, onData)
@@ -57,11 +59,13 @@ queue.enqueue = async (id, message, onData) => {
   return written
 }
 queue.clearTransactionIfNeeded = async id => {
+  closed.add(id)
   waiting = waiting.filter(one => one.id !== id)
   await rollBack(id)
   if (owner !== id) return
   await run(id, new Uint8Array([0x53, 0, 0, 0, 4]), () => {})
-  passOn()
+  // Its last message may have passed the turn on meanwhile. The turn of the next connection must not be taken from it.
+  if (owner === id) passOn()
 }
 
 await server.start()
