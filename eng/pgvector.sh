@@ -30,10 +30,18 @@ start() {
 import { writeFileSync, renameSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
-import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
+import { PGLiteSocketHandler, PGLiteSocketServer } from '@electric-sql/pglite-socket'
 
 const db = await PGlite.create({ extensions: { vector } })
 const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0, maxConnections: 100 })
+
+// A client that cancels a command waits until the server closes the connection of the request. Meanwhile its transaction would block all others.
+const cancel = PGLiteSocketHandler.prototype.handleCancelRequest
+PGLiteSocketHandler.prototype.handleCancelRequest = function () {
+  const found = cancel.call(this)
+  if (found) this.socket?.end()
+  return found
+}
 
 // The database has one session for all connections. So the messages of one connection, up to its Sync and to the end of its transaction,
 // are run before those of another.

@@ -40,24 +40,8 @@ internal static class Servers
 
     public static void Run(string connection, string sql)
     {
-        using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connection) { Timeout = 15 }.ConnectionString);
-        using var open = Opened(source);
-        using var command = new NpgsqlCommand(sql, open);
+        using var source = NpgsqlDataSource.Create(connection);
+        using var command = source.CreateCommand(sql);
         command.ExecuteNonQuery();
-    }
-
-    /// <summary>Opens a connection. In two of many runs, the small server of the tests left one new connection without an answer, for 15
-    /// and for 60 seconds, and answered later ones. The reason is not known.</summary>
-    private static NpgsqlConnection Opened(NpgsqlDataSource source)
-    {
-        const int attempts = 4;
-        for (var attempt = 1; ; attempt++)
-            try
-            {
-                return source.OpenConnection();
-            }
-            catch (NpgsqlException error) when (error.InnerException is TimeoutException && attempt < attempts)
-            {
-            }
     }
 }
