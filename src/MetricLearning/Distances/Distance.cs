@@ -18,11 +18,11 @@ namespace MetricLearning;
 /// distances. float16 and bfloat16 embeddings are measured in float32, so a result is never of half precision. NaN and infinite rows give
 /// NaN or infinite distances in their own row and column only.
 /// <para> <b>Accuracy.</b> <see cref="Pairwise"/> computes differences and is exact to rounding. <see cref="Matrix"/> of the Euclidean
-/// distances uses one matrix product for every size of batch, with rows measured from the mean row. The error of d² is of the order of
-/// ε·(‖x‖² + ‖y‖²), where lengths are measured from that mean and ε is 1.2e-7 in float32, or 1e-3 on a GPU if TF32 is allowed. On the
-/// CPU, rows that are so near that digits would cancel are measured by their differences. There the error of d² is at most about 1,000 ε of
-/// d² itself, and equal rows are at distance 0. On other devices the distance of a row to itself is small but not exactly 0. The gradient
-/// at distance 0 is finite everywhere. </para>
+/// distances uses one matrix product for every size of batch. Rows are measured from the mean row, unless the square of that mean row is at
+/// most a quarter of the mean squared length of the rows. The error of d² is of the order of ε·(‖x‖² + ‖y‖²), where lengths are measured in
+/// the same way and ε is 1.2e-7 in float32, or 1e-3 on a GPU if TF32 is allowed. On the CPU, rows that are so near that digits would cancel
+/// are measured by their differences. There the error of d² is at most about 1,000 ε of d² itself, and equal rows are at distance 0. On
+/// other devices the distance of a row to itself is small but not exactly 0. The gradient at distance 0 is finite everywhere. </para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public abstract class Distance

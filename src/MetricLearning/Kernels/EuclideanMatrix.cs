@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// <summary>The Euclidean distances of all rows of x to all rows of y, or their squares. The forward pass and the backward pass take one
 /// matrix product each.</summary>
 /// <remarks>
-/// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c>, with rows measured from the mean row, is written over the product. Where d² is below a thousandth of
+/// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c> is written over the product. Rows are measured from the mean row, unless that hardly shortens them. Where d² is below a thousandth of
 /// ‖x‖² + ‖y‖², digits cancel: there d² and the gradient of d are computed from the differences. The same is done for rows whose squares
 /// underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 if d is 0; for the square it is
 /// 2(x − y). If the batch is compared with itself, g and gᵀ are added before the one product. Tensor operations compute second derivatives,
@@ -19,6 +19,9 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
 {
     /// <summary>Below this share of ‖x‖² + ‖y‖² about the mean, a squared distance is measured on the differences.</summary>
     private const double Near = 1e-3;
+
+    /// <summary>Up to this share of the mean squared length of the rows, the square of the mean row is not worth subtracting.</summary>
+    private const double LargestOffset = 0.25;
 
     private const int ColumnsPerTask = 256;
 
@@ -34,19 +37,16 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         using var scope = NewDisposeScope();
         if (!SimdRows.Supports(x)) return Plain(x, y, squared).MoveToOuterDisposeScope();
         var (left, right) = (x.contiguous(), ReferenceEquals(x, y) ? null : y.contiguous());
-        return apply(left, right!, squared).MoveToOuterDisposeScope();
+        var hasGradient = is_grad_enabled() && (x.requires_grad || y.requires_grad);
+        var distances = hasGradient ? apply(left, right!, squared) : Compute(left, right, squared).Distances;
+        return distances.MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
         var (x, y, squared) = ((Tensor)vars[0], (Tensor?)vars[1], (bool)vars[2]);
-        var mean = Mean(y ?? x);
-        var left = Centered(x, mean);
-        var right = y is null ? left : Centered(y, mean);
-        var distances = Product.Of(left.Rows, right.Rows);
-        if (x.dtype == ScalarType.Float32) ProductsToDistances<float>(x, y ?? x, left.Squares, right.Squares, squared, distances);
-        else ProductsToDistances<double>(x, y ?? x, left.Squares, right.Squares, squared, distances);
+        var (distances, left, right) = Compute(x, y, squared);
         List<Tensor> saved = [distances, x, left.Rows, left.Squares];
         ctx.save_for_backward(y is null ? saved : [.. saved, y, right.Rows, right.Squares]);
         ctx.save_data(nameof(squared), squared);
@@ -66,6 +66,17 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             : Gradients(saved[0], x, y, squared, grad_output);
         grad_output.Dispose();
         return Gradient.Return([.. gradients, null]);
+    }
+
+    /// <summary>The distances and both sides of them; y is null for a batch with itself.</summary>
+    private static (Tensor Distances, Side X, Side Y) Compute(Tensor x, Tensor? y, bool squared)
+    {
+        var right = Measured(y ?? x, mean: null);
+        var mean = Mean(right.Given);
+        var shorter = x.dtype == ScalarType.Float32 ? Shortens<float>(mean, right.Squares) : Shortens<double>(mean, right.Squares);
+        if (shorter) right = Measured(right.Given, mean);
+        var left = y is null ? right : Measured(x, shorter ? mean : null);
+        return (Distances(left, right, squared), left, right);
     }
 
     private static Tensor Plain(Tensor x, Tensor y, bool squared)
@@ -131,12 +142,24 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return mean.div_(S(Math.Max(1, x.size(0))));
     }
 
-    private static Side Centered(Tensor x, Tensor mean)
+    /// <summary>A side whose rows are measured from a given mean row; from 0 if it is null.</summary>
+    private static Side Measured(Tensor x, Tensor? mean)
     {
-        var side = new Side(x, empty_like(x), empty(x.size(0), x.dtype));
-        if (x.dtype == ScalarType.Float32) Center<float>(side, mean);
-        else Center<double>(side, mean);
+        var side = new Side(x, mean is null ? x : empty_like(x), empty(x.size(0), x.dtype));
+        if (x.dtype == ScalarType.Float32) Measure<float>(side, mean);
+        else Measure<double>(side, mean);
         return side;
+    }
+
+    /// <summary>Whether rows become so much shorter, measured from their mean row, that the products lose fewer digits to cancellation. If
+    /// not, a copy of the rows gains nothing.</summary>
+    private static bool Shortens<T>(Tensor mean, Tensor squares) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        T* row = (T*)TensorMemory.Of(mean), square = (T*)TensorMemory.Of(squares);
+        var count = squares.size(0);
+        var sum = 0.0;
+        for (var i = 0L; i < count; i++) sum += double.CreateTruncating(square[i]);
+        return !(SimdRows.Dot(row, row, (int)mean.size(0)) <= LargestOffset * sum / count);
     }
 
     /// <summary>Sums each column, row after row. Each task takes some columns, so that the threads do not change the bits.</summary>
@@ -185,40 +208,59 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         Vector256.Equals(values - values, Vector256<T>.Zero);
 
     /// <summary>Subtracts the mean from each row, and computes the squared length of the result.</summary>
-    private static void Center<T>(Side side, Tensor mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    private static void Measure<T>(Side side, Tensor? mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (from, to, middle) = ((nint)TensorMemory.Of(side.Given), (nint)TensorMemory.Of(side.Rows), (nint)TensorMemory.Of(mean));
-        var (squares, width) = ((nint)TensorMemory.Of(side.Squares), (int)mean.size(0));
-        Threads.ForRows(side.Rows.size(0), width, i => ((T*)squares)[i] =
-            T.CreateTruncating(Center((T*)from + i * width, (T*)middle, width, (T*)to + i * width)));
+        var (from, to, middle) = ((nint)TensorMemory.Of(side.Given), (nint)TensorMemory.Of(side.Rows),
+            mean is null ? 0 : (nint)TensorMemory.Of(mean));
+        var (squares, width) = ((nint)TensorMemory.Of(side.Squares), (int)side.Given.size(1));
+        Threads.ForRows(side.Rows.size(0), width, i =>
+        {
+            var row = (T*)to + i * width;
+            if (middle != 0) Center((T*)from + i * width, (T*)middle, width, row);
+            ((T*)squares)[i] = T.CreateTruncating(SimdRows.Dot(row, row, width));
+        });
     }
 
     /// <summary>Writes a row minus the mean.</summary>
-    /// <returns>The squared length of the result, summed in float64 in the order of <see cref="SimdRows.Dot"/>.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double Center<T>(T* row, T* mean, int width, T* result) where T : unmanaged
+    private static void Center<T>(T* row, T* mean, int width, T* result) where T : unmanaged
     {
-        Vector256<double> even = default, odd = default;
         for (var k = 0; k < width; k += Vector256<T>.Count)
+            SimdRows.Store(result, k, width, SimdRows.Load(row, k, width) - SimdRows.Load(mean, k, width));
+    }
+
+    /// <summary>The distances of all rows of x to all rows of y.</summary>
+    private static Tensor Distances(Side x, Side y, bool squared)
+    {
+        if (ReferenceEquals(x.Rows, y.Rows) && SelfProduct.Supports(x.Rows)) return OfHalf(x, squared);
+        var distances = Product.Of(x.Rows, y.Rows);
+        if (distances.dtype == ScalarType.Float32) ProductsToDistances<float>(x, y, squared, distances);
+        else ProductsToDistances<double>(x, y, squared, distances);
+        return distances;
+    }
+
+    /// <summary>The distances of a batch to itself. Each part of the half product becomes distances while it is in cache.</summary>
+    private static Tensor OfHalf(Side x, bool squared)
+    {
+        var (rows, squares, width) = ((nint)TensorMemory.Of(x.Given), (nint)TensorMemory.Of(x.Squares), (int)x.Given.size(1));
+        return SelfProduct.Of(x.Rows, part =>
         {
-            var values = SimdRows.Load(row, k, width) - SimdRows.Load(mean, k, width);
-            SimdRows.Store(result, k, width, values);
-            var (first, second) = SimdRows.Products(values, values);
-            even += first;
-            odd += second;
-        }
-        return Vector256.Sum(even + odd);
+            var columns = (float*)rows + (long)part.Column * width;
+            for (var i = 0; i < part.Height; i++)
+                ProductsToDistances((float*)rows + (long)(part.Row + i) * width, columns, width, ((float*)squares)[part.Row + i],
+                    (float*)squares + part.Column, part.Width, squared, part.RowAt(i));
+        });
     }
 
     /// <summary>Turns products into distances in place.</summary>
-    private static void ProductsToDistances<T>(Tensor x, Tensor y, Tensor squaresOfX, Tensor squaresOfY, bool squared, Tensor products)
+    private static void ProductsToDistances<T>(Side x, Side y, bool squared, Tensor products)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (left, right, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(y), (nint)TensorMemory.Of(products));
-        var (ofLeft, ofRight) = ((nint)TensorMemory.Of(squaresOfX), (nint)TensorMemory.Of(squaresOfY));
-        var (count, width) = ((int)y.size(0), (int)x.size(1));
-        Threads.ForRows(x.size(0), count, i => ProductsToDistances((T*)left + i * width, (T*)right, width, ((T*)ofLeft)[i], (T*)ofRight,
-            count, squared, (T*)to + i * count));
+        var (left, right, to) = ((nint)TensorMemory.Of(x.Given), (nint)TensorMemory.Of(y.Given), (nint)TensorMemory.Of(products));
+        var (ofLeft, ofRight) = ((nint)TensorMemory.Of(x.Squares), (nint)TensorMemory.Of(y.Squares));
+        var (count, width) = ((int)y.Given.size(0), (int)x.Given.size(1));
+        Threads.ForRows(x.Given.size(0), count, i => ProductsToDistances((T*)left + i * width, (T*)right, width, ((T*)ofLeft)[i],
+            (T*)ofRight, count, squared, (T*)to + i * count));
     }
 
     /// <summary>Turns the products of one row into distances in place.</summary>
@@ -227,26 +269,43 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     private static void ProductsToDistances<T>(T* x, T* y, int width, T squareOfX, T* squaresOfY, int count, bool squared, T* row)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        var j = 0;
+        if (Vector512.IsHardwareAccelerated)
+        {
+            var wide = Vector512.Create(squareOfX);
+            for (; j <= count - Vector512<T>.Count; j += Vector512<T>.Count)
+            {
+                var (sums, product) = (wide + Vector512.Load(squaresOfY + j), Vector512.Load(row + j));
+                var squares = sums - (product + product);
+                (squared ? squares : Vector512.Sqrt(squares)).Store(row + j);
+                var near = IsNear(squares, sums);
+                if (near != Vector512<T>.Zero)
+                    MeasureNearPairs(x, y, width, squareOfX, near.ExtractMostSignificantBits(), j, count, squared, row);
+            }
+        }
         var own = Vector256.Create(squareOfX);
-        for (var j = 0; j < count; j += Vector256<T>.Count)
+        for (; j < count; j += Vector256<T>.Count)
         {
             var (sums, product) = (own + SimdRows.Load(squaresOfY, j, count), SimdRows.Load(row, j, count));
             var squares = sums - (product + product);
-            var near = IsNear(squares, sums);
             SimdRows.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
-            if (near != Vector256<T>.Zero) MeasureNearPairs(x, y, width, near, j, count, squared, row);
+            var near = IsNear(squares, sums);
+            if (near != Vector256<T>.Zero)
+                MeasureNearPairs(x, y, width, squareOfX, near.ExtractMostSignificantBits(), j, count, squared, row);
         }
     }
 
     /// <summary>Measures the near pairs of one vector of a row again, from the differences.</summary>
-    private static void MeasureNearPairs<T>(T* x, T* y, int width, Vector256<T> near, int start, int count, bool squared, T* row)
+    private static void MeasureNearPairs<T>(T* x, T* y, int width, T squareOfX, ulong near, int start, int count, bool squared, T* row)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        for (var lanes = near.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
+        for (var lanes = near; lanes != 0; lanes &= lanes - 1)
         {
             var j = start + BitOperations.TrailingZeroCount(lanes);
             if (j >= count) return;
-            var square = SimdRows.SquaredDistance(x, y + (long)j * width, width);
+            var other = y + (long)j * width;
+            // A row is at distance 0 to itself. Only one with entries that are not finite has to be read.
+            var square = x == other && T.IsFinite(squareOfX) ? 0 : SimdRows.SquaredDistance(x, other, width);
             row[j] = T.CreateTruncating(squared ? square : Math.Sqrt(square));
         }
     }
@@ -303,6 +362,13 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             & Vector256.GreaterThan(sums, Vector256.Create(SimdRows.LeastSquare<T>()))
             & Vector256.LessThan(sums, Vector256.Create(SimdRows.LargestSquare<T>())));
 
+    /// <summary>Does the same for a vector of 512 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> IsNear<T>(Vector512<T> squares, Vector512<T> sums) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        ~(Vector512.GreaterThanOrEqual(squares, sums * T.CreateTruncating(Near))
+            & Vector512.GreaterThan(sums, Vector512.Create(SimdRows.LeastSquare<T>()))
+            & Vector512.LessThan(sums, Vector512.Create(SimdRows.LargestSquare<T>())));
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddDifference<T>(T* x, T* y, T factor, int width, T* to) where T : unmanaged
     {
@@ -313,7 +379,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
 
     /// <summary>One set of rows of a distance matrix.</summary>
     /// <param name="Given">[N, D], as the caller gave them.</param>
-    /// <param name="Rows">[N, D], less the mean row.</param>
+    /// <param name="Rows">[N, D], less the mean row; or as given, if the mean row is short.</param>
     /// <param name="Squares">[N], the squared lengths of <paramref name="Rows"/>.</param>
     private readonly record struct Side(Tensor Given, Tensor Rows, Tensor Squares);
 }

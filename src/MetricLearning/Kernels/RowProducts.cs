@@ -17,29 +17,41 @@ internal static unsafe class RowProducts
     /// <summary>A row is followed by zeros up to a multiple of this length.</summary>
     public const int Lanes = 16;
 
-    /// <summary>The number of rows must be a multiple of this.</summary>
-    public const int Side = 4;
+    /// <summary>The least number of rows.</summary>
+    public const int LeastRows = Side;
+
+    /// <summary>Rows of a block in vectors of 512 bits; in vectors of 256 bits it is half of this.</summary>
+    private const int Side = 4;
 
     /// <summary>Multiplies each row with each row.</summary>
     /// <param name="rows">[count, width].</param>
-    /// <param name="count">The number of rows, a multiple of <see cref="Side"/>.</param>
+    /// <param name="count">The number of rows, at least <see cref="LeastRows"/>.</param>
     /// <param name="width">The length of a row, a multiple of <see cref="Lanes"/>.</param>
     /// <param name="products">[count, count], overwritten; symmetric.</param>
     /// <param name="wide">Whether to use all registers of a processor with vectors of 512 bits.</param>
     public static void Multiply(float* rows, int count, int width, float* products, bool wide)
     {
         var side = wide ? Side : Side / 2;
+        Threads.For((count + side - 1) / side, block => MultiplyBlocks(block * side, rows, count, width, products, wide),
+            work: (long)count * count / 2 * width);
+    }
+
+    /// <summary>Multiplies the rows of one block with themselves and with all later rows.</summary>
+    private static void MultiplyBlocks(int start, float* rows, int count, int width, float* products, bool wide)
+    {
+        var side = wide ? Side : Side / 2;
         var block = stackalloc float[Side * Side];
-        for (var i = 0; i < count; i += side)
-            for (var j = i; j < count; j += side)
-            {
-                float* x = rows + (long)i * width, y = rows + (long)j * width;
-                if (wide) MultiplyFour(x, y, width, block);
-                else MultiplyTwo(x, y, width, block);
-                for (var r = 0; r < side; r++)
-                    for (var c = 0; c < side; c++)
-                        products[(i + r) * count + j + c] = products[(j + c) * count + i + r] = block[r * side + c];
-            }
+        for (var next = start; next < count; next += side)
+        {
+            // The last block ends at the last row, so it may repeat products of the block before it, with the same bits.
+            var (i, j) = (Math.Min(start, count - side), Math.Min(next, count - side));
+            float* x = rows + (long)i * width, y = rows + (long)j * width;
+            if (wide) MultiplyFour(x, y, width, block);
+            else MultiplyTwo(x, y, width, block);
+            for (var r = 0; r < side; r++)
+                for (var c = 0; c < side; c++)
+                    products[(i + r) * count + j + c] = products[(j + c) * count + i + r] = block[r * side + c];
+        }
     }
 
     /// <summary>Multiplies 4 rows with 4 rows; the 16 vectors of sums stay in registers.</summary>

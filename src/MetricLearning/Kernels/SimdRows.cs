@@ -45,7 +45,19 @@ internal static unsafe class SimdRows
     public static double Dot<T>(T* x, T* y, int count) where T : unmanaged
     {
         Vector256<double> even = default, odd = default;
-        for (var i = 0; i < count; i += Vector256<T>.Count)
+        var i = 0;
+        if (Vector512.IsHardwareAccelerated && typeof(T) == typeof(float))
+        {
+            var both = Vector512<double>.Zero;      // the two sums side by side
+            for (; i <= count - Vector512<float>.Count; i += Vector512<float>.Count)
+            {
+                var ((a, b), (c, d)) = (Vector512.Widen(Vector512.Load((float*)x + i)), Vector512.Widen(Vector512.Load((float*)y + i)));
+                both += a * c;
+                both += b * d;
+            }
+            (even, odd) = (both.GetLower(), both.GetUpper());
+        }
+        for (; i < count; i += Vector256<T>.Count)
         {
             var (first, second) = Products(Load(x, i, count), Load(y, i, count));
             even += first;

@@ -1,4 +1,5 @@
 using MetricLearning.Testing;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
@@ -25,6 +26,27 @@ public class EuclideanMatrixTests
             foreach (var (a, b) in wanted.Zip(autograd.grad([(actual * weights).sum()], inputs))) Near(a, b, 10 * tolerance);
         }
         Gradient.Release();
+    }
+
+    /// <summary>Whatever the mean row, and for every way to multiply: few long rows, many rows and all others.</summary>
+    [Theory, InlineData(33, 272), InlineData(33, 48), InlineData(660, 512)]
+    public void Of_IsExact_WhateverTheMeanRow(int rows, int width)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(7);
+        foreach (var offset in (double[])[0, 0.4, 0.7, 50, 1e4])
+        {
+            var x = randn(rows, width) + offset;
+            x[1] = x[rows - 1];
+            var wide = x.to(ScalarType.Float64);
+            var (centered, squares) = (wide - wide.mean([0]), EuclideanMatrix.Of(x, x, squared: true));
+            var lengths = centered.pow(2).sum(1);
+            var expected = cdist(centered, centered, 2, compute_mode.donot_use_mm_for_euclid_dist).pow(2);
+            Assert.True(((squares - expected).abs() <= 2e-6 * (lengths.unsqueeze(0) + lengths.unsqueeze(1))).all().item<bool>());
+            Assert.Equal(0, (squares.diagonal().abs().sum() + squares[1, rows - 1]).item<float>());
+            Assert.True((squares == squares.t()).all().item<bool>());
+            Assert.True(squares.sqrt().allclose(EuclideanMatrix.Of(x, x, squared: false), rtol: 3e-7, atol: 0));
+        }
     }
 
     [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
@@ -70,11 +92,11 @@ public class EuclideanMatrixTests
         static Tensor Double(Tensor rows) => rows.detach().to(ScalarType.Float64).requires_grad_();
     }
 
-    [Fact]
-    public void Of_RowsThatAreNotFinite_SpoilTheirOwnDistancesOnly()
+    [Theory, InlineData(11), InlineData(80)]
+    public void Of_RowsThatAreNotFinite_SpoilTheirOwnDistancesOnly(int width)
     {
         using var scope = NewDisposeScope();
-        var x = randn(9, 11);
+        var x = randn(9, width);
         x[2, 3] = float.NaN;
         x[7, 0] = float.PositiveInfinity;
         var spoiled = zeros(9, 9, ScalarType.Bool);

@@ -5,11 +5,14 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 [LeavesNoTensors]
-public class SelfProductTests
+public unsafe class SelfProductTests
 {
+    // Lengths of few rows, which are multiplied as they lie in memory.
+    private static readonly Gen<int> few = Gen.Int[2, 50].Select(n => 16 * n);
+
     // Small integers, whose sums of products are exact.
     private static readonly Gen<(int Rows, int Width, int Seed)> cases =
-        Gen.Select(Gen.OneOf(Gen.Int[1, 20], Gen.Int[90, 100], Gen.Int[250, 400]), Gen.OneOf(Gen.Int[1, 20], Gen.Int[250, 300]),
+        Gen.Select(Gen.OneOf(Gen.Int[1, 20], Gen.Int[90, 100], Gen.Int[250, 400]), Gen.OneOf(Gen.Int[1, 20], Gen.Int[250, 300], few),
             Gen.Int[0, 1_000_000]);
 
     [Theory, InlineData(1), InlineData(2), InlineData(3)]
@@ -27,27 +30,43 @@ public class SelfProductTests
         }, iter: 25, threads: 1);
     }
 
-    [Fact]
-    public void Of_IsSymmetricToTheBit_AndAnEntryDependsOnItsTwoRowsAlone()
+    [Theory, InlineData(403, 517, 300), InlineData(61, 496, 30)]
+    public void Of_IsSymmetricToTheBit_AndAnEntryDependsOnItsTwoRowsAlone(int rows, int width, int part)
     {
         using var scope = NewDisposeScope();
         manual_seed(1);
-        var x = randn(403, 517);
+        var x = randn(rows, width);
         var product = SelfProduct.Of(x);
         AssertSame(product.t(), product);
-        var order = randperm(403);
+        var order = randperm(rows);
         AssertSame(product.index_select(0, order).index_select(1, order), SelfProduct.Of(x.index_select(0, order)));
-        AssertSame(product.narrow(0, 0, 300).narrow(1, 0, 300), SelfProduct.Of(x.narrow(0, 0, 300)));
+        AssertSame(product.narrow(0, 0, part).narrow(1, 0, part), SelfProduct.Of(x.narrow(0, 0, part)));
     }
 
-    [Fact]
-    public void Of_StaysWithinTheBound()
+    /// <summary>For few long rows, and for many rows on and beside the diagonal of the tiles.</summary>
+    [Theory, InlineData(9, 80), InlineData(230, 16)]
+    public void Of_FinishesEachEntryOnce_AndMirrorsIt(int rows, int width)
+    {
+        using var scope = NewDisposeScope();
+        var x = randint(-9, 10, [rows, width], ScalarType.Float32);
+        var finished = SelfProduct.Of(x, part =>
+        {
+            for (var i = 0; i < part.Height; i++)
+                for (var j = 0; j < part.Width; j++)
+                    part.RowAt(i)[j] += 1000 * (part.Row + i + 1) * (part.Column + j + 1);
+        });
+        var numbers = arange(1, rows + 1, ScalarType.Float32);
+        AssertSame(x.mm(x.t()) + 1000 * outer(numbers, numbers), finished);
+    }
+
+    [Theory, InlineData(300, 700), InlineData(61, 496)]
+    public void Of_StaysWithinTheBound(int rows, int width)
     {
         using var scope = NewDisposeScope();
         manual_seed(1);
-        var x = randn(300, 700);
+        var x = randn(rows, width);
         var wide = x.to(ScalarType.Float64);
-        var bound = 700 * Math.ScaleB(1, -24) / (1 - 700 * Math.ScaleB(1, -24));
+        var bound = width * Math.ScaleB(1, -24) / (1 - width * Math.ScaleB(1, -24));
         Assert.True(((SelfProduct.Of(x) - wide.mm(wide.t())).abs() <= bound * wide.abs().mm(wide.abs().t())).all().item<bool>());
     }
 
@@ -81,6 +100,14 @@ public class SelfProductTests
         Assert.False(SelfProduct.Supports(empty(1023, 128)));
         Assert.False(SelfProduct.Supports(empty(812, 256)));
         Assert.False(SelfProduct.Supports(empty(1024, 512, ScalarType.Float64)));
+    }
+
+    [Theory, InlineData(4, 32, true), InlineData(3, 32, false), InlineData(4, 40, false), InlineData(5, 32, false)]
+    [InlineData(256, 2048, true), InlineData(257, 2064, false)]
+    public void Suits_FewLongRows(int rows, int width, bool suits)
+    {
+        using var scope = NewDisposeScope();
+        Assert.Equal(suits && TileProduct.IsFast, SelfProduct.Supports(empty(rows, width)));
     }
 
     private static void AssertSame(Tensor expected, Tensor actual) => Assert.True((expected == actual).all().item<bool>());
