@@ -8,15 +8,15 @@ internal sealed class EuclideanClampedDistance : Distance
     /// <summary>The least squared distance.</summary>
     public const double Least = 1e-12;
 
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => Root(EuclideanSquared.Matrix(x, y));
+    private static readonly EuclideanForm form = new(Squared: false, Least);
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => Root(EuclideanSquared.Pairwise(x, y));
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, form);
 
-    internal override EuclideanForm? Differences => new(Squared: false, Least);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => EuclideanSquared.Pairwise(x, y).clamp_min(S(Least)).sqrt();
+
+    internal override EuclideanForm? Differences => form;
 
     internal override ProductOrdering? Form(Tensor x) => new(x, Squared: true, Floor: Least);
 
     public override string ToString() => nameof(EuclideanClamped);
-
-    private static Tensor Root(Tensor squares) => squares.clamp_min(S(Least)).sqrt();
 }

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary><c>‖x − y‖₂</c>; the gradient at distance 0 is 0.</summary>
 internal sealed class EuclideanDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, squared: false);
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, new(Squared: false));
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1);
 

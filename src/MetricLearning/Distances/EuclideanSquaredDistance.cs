@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary><c>‖x − y‖₂²</c>.</summary>
 internal sealed class EuclideanSquaredDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, squared: true);
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, new(Squared: true));
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).pow(S(2)).sum(1);
 

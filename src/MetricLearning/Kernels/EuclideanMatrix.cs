@@ -6,14 +6,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The Euclidean distances of all rows of x to all rows of y, or their squares. The forward pass and the backward pass take one
-/// matrix product each.</summary>
+/// <summary>The Euclidean distances of all rows of x to all rows of y, in one of the forms of <see cref="EuclideanForm"/>. The forward pass
+/// and the backward pass take one matrix product each.</summary>
 /// <remarks>
-/// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c> is written over the product. Rows are measured from the mean row, unless that hardly shortens them. Where d² is below a thousandth of
-/// ‖x‖² + ‖y‖², digits cancel: there d² and the gradient of d are computed from the differences. The same is done for rows whose squares
-/// underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 if d is 0; for the square it is
-/// 2(x − y). If the batch is compared with itself, g and gᵀ are added before the one product. Tensor operations compute second derivatives,
-/// and all types and devices other than float32 and float64 on the CPU.
+/// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c> is written over the product. Rows are measured from the mean row, unless that hardly shortens them. Where
+/// d² is below a thousandth of ‖x‖² + ‖y‖², digits cancel: there d² and the gradient of d are computed from the differences. The same is
+/// done for rows whose squares underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 if d
+/// is at its floor; for the square it is 2(x − y). If the batch is compared with itself, g and gᵀ are added before the one product. Tensor
+/// operations compute second derivatives, and all types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {
@@ -31,25 +31,25 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     /// <summary>[N, D] and [M, D] → [N, M]. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
-    /// <param name="squared">Whether to return the squares.</param>
-    public static Tensor Of(Tensor x, Tensor y, bool squared)
+    /// <param name="form">How the distance follows from its square.</param>
+    public static Tensor Of(Tensor x, Tensor y, EuclideanForm form)
     {
         using var scope = NewDisposeScope();
-        if (!SimdRows.Supports(x)) return Plain(x, y, squared).MoveToOuterDisposeScope();
+        if (!SimdRows.Supports(x)) return Plain(x, y, form).MoveToOuterDisposeScope();
         var (left, right) = (x.contiguous(), ReferenceEquals(x, y) ? null : y.contiguous());
         var hasGradient = is_grad_enabled() && (x.requires_grad || y.requires_grad);
-        var distances = hasGradient ? apply(left, right!, squared) : Compute(left, right, squared).Distances;
+        var distances = hasGradient ? apply(left, right!, form) : Compute(left, right, form).Distances;
         return distances.MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
-        var (x, y, squared) = ((Tensor)vars[0], (Tensor?)vars[1], (bool)vars[2]);
-        var (distances, left, right) = Compute(x, y, squared);
+        var (x, y, form) = ((Tensor)vars[0], (Tensor?)vars[1], (EuclideanForm)vars[2]);
+        var (distances, left, right) = Compute(x, y, form);
         List<Tensor> saved = [distances, x, left.Rows, left.Squares];
         ctx.save_for_backward(y is null ? saved : [.. saved, y, right.Rows, right.Squares]);
-        ctx.save_data(nameof(squared), squared);
+        ctx.save_data(nameof(form), form);
         return distances;
     }
 
@@ -57,49 +57,50 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
         using var scope = NewDisposeScope();
-        var (saved, squared) = (ctx.get_saved_variables(), (bool)ctx.get_data("squared"));
+        var (saved, form) = (ctx.get_saved_variables(), (EuclideanForm)ctx.get_data("form"));
         var x = new Side(saved[1], saved[2], saved[3]);
         Side? y = saved.Count > 4 ? new(saved[4], saved[5], saved[6]) : null;
         var gradients = is_grad_enabled()
             ? Gradient.Differentiable(
-                inputs => PlainWithEqualRows(saved[0], inputs[0]!, inputs[1] ?? inputs[0]!, squared), grad_output, x.Given, y?.Given)
-            : Gradients(saved[0], x, y, squared, grad_output);
+                inputs => PlainWithFloor(saved[0], inputs[0]!, inputs[1] ?? inputs[0]!, form), grad_output, x.Given, y?.Given)
+            : Gradients(saved[0], x, y, form, grad_output);
         grad_output.Dispose();
         return Gradient.Return([.. gradients, null]);
     }
 
     /// <summary>The distances and both sides of them; y is null for a batch with itself.</summary>
-    private static (Tensor Distances, Side X, Side Y) Compute(Tensor x, Tensor? y, bool squared)
+    private static (Tensor Distances, Side X, Side Y) Compute(Tensor x, Tensor? y, EuclideanForm form)
     {
         var right = Measured(y ?? x, mean: null);
         var mean = Mean(right.Given);
         var shorter = x.dtype == ScalarType.Float32 ? Shortens<float>(mean, right.Squares) : Shortens<double>(mean, right.Squares);
         if (shorter) right = Measured(right.Given, mean);
         var left = y is null ? right : Measured(x, shorter ? mean : null);
-        return (Distances(left, right, squared), left, right);
+        return (Distances(left, right, form), left, right);
     }
 
-    private static Tensor Plain(Tensor x, Tensor y, bool squared)
+    private static Tensor Plain(Tensor x, Tensor y, EuclideanForm form)
     {
         (x, y) = RowMath.AboutTheMean(x, y);
         // One matrix product for every size: by default cdist would use another method for up to 25 rows.
-        if (!squared) return cdist(x, y, 2, compute_mode.use_mm_for_euclid_dist);
-        return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * Product.Of(x, y)).clamp_min(S(0));
+        if (!form.Squared && form.Floor == 0) return cdist(x, y, 2, compute_mode.use_mm_for_euclid_dist);
+        var squares = x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * Product.Of(x, y);
+        return form.Squared ? squares.clamp_min(S(0)) : squares.clamp_min(S(form.Floor)).sqrt();
     }
 
-    /// <summary>The distances by tensor operations. Their rounding can make equal rows differ, so a distance is set to 0 where the exact
-    /// one is 0.</summary>
-    private static Tensor PlainWithEqualRows(Tensor exact, Tensor x, Tensor y, bool squared)
+    /// <summary>The distances by tensor operations. Their rounding can make equal rows differ, so a distance is constant where the exact
+    /// one is at the floor.</summary>
+    private static Tensor PlainWithFloor(Tensor exact, Tensor x, Tensor y, EuclideanForm form)
     {
-        var distances = Plain(x, y, squared);
-        return squared ? distances : distances.masked_fill(exact == S(0), S(0));
+        var distances = Plain(x, y, form);
+        return form.Squared ? distances : distances.masked_fill(exact <= S(Math.Sqrt(form.Floor)), S(Math.Sqrt(form.Floor)));
     }
 
     /// <summary>The gradients of x and y; null for one that needs none.</summary>
-    private static Tensor?[] Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
+    private static Tensor?[] Gradients(Tensor distances, Side x, Side? y, EuclideanForm form, Tensor gradient)
     {
-        var slopes = squared ? gradient.contiguous() : Slopes(distances, gradient.contiguous());
-        var near = squared ? null : distances;
+        var slopes = form.Squared ? gradient.contiguous() : Slopes(distances, gradient.contiguous(), form);
+        var near = form.Squared ? null : distances;
         if (y is not { } other) return [Gradients(SymmetricSum.Of(slopes), near, x, x), null];
         // Copied before the gradient of x writes over the slopes.
         var across = other.Given.requires_grad ? slopes.t().contiguous() : null;
@@ -110,12 +111,12 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         ];
     }
 
-    /// <summary>g / d, and 0 if d is 0.</summary>
-    private static Tensor Slopes(Tensor distances, Tensor gradient)
+    /// <summary>g / d, and 0 if d is at its floor.</summary>
+    private static Tensor Slopes(Tensor distances, Tensor gradient, EuclideanForm form)
     {
         var slopes = empty_like(distances);
-        if (distances.dtype == ScalarType.Float32) Divide<float>(gradient, distances, slopes);
-        else Divide<double>(gradient, distances, slopes);
+        if (distances.dtype == ScalarType.Float32) Divide(gradient, distances, Least<float>(form), slopes);
+        else Divide(gradient, distances, Least<double>(form), slopes);
         return slopes;
     }
 
@@ -230,17 +231,17 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     }
 
     /// <summary>The distances of all rows of x to all rows of y.</summary>
-    private static Tensor Distances(Side x, Side y, bool squared)
+    private static Tensor Distances(Side x, Side y, EuclideanForm form)
     {
-        if (ReferenceEquals(x.Rows, y.Rows) && SelfProduct.Supports(x.Rows)) return OfHalf(x, squared);
+        if (ReferenceEquals(x.Rows, y.Rows) && SelfProduct.Supports(x.Rows)) return OfHalf(x, form);
         var distances = Product.Of(x.Rows, y.Rows);
-        if (distances.dtype == ScalarType.Float32) ProductsToDistances<float>(x, y, squared, distances);
-        else ProductsToDistances<double>(x, y, squared, distances);
+        if (distances.dtype == ScalarType.Float32) ProductsToDistances<float>(x, y, form, distances);
+        else ProductsToDistances<double>(x, y, form, distances);
         return distances;
     }
 
     /// <summary>The distances of a batch to itself. Each part of the half product becomes distances while it is in cache.</summary>
-    private static Tensor OfHalf(Side x, bool squared)
+    private static Tensor OfHalf(Side x, EuclideanForm form)
     {
         var (rows, squares, width) = ((nint)TensorMemory.Of(x.Given), (nint)TensorMemory.Of(x.Squares), (int)x.Given.size(1));
         return SelfProduct.Of(x.Rows, part =>
@@ -248,28 +249,29 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             var columns = (float*)rows + (long)part.Column * width;
             for (var i = 0; i < part.Height; i++)
                 ProductsToDistances((float*)rows + (long)(part.Row + i) * width, columns, width, ((float*)squares)[part.Row + i],
-                    (float*)squares + part.Column, part.Width, squared, part.RowAt(i));
+                    (float*)squares + part.Column, part.Width, form, part.RowAt(i));
         });
     }
 
     /// <summary>Turns products into distances in place.</summary>
-    private static void ProductsToDistances<T>(Side x, Side y, bool squared, Tensor products)
+    private static void ProductsToDistances<T>(Side x, Side y, EuclideanForm form, Tensor products)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (left, right, to) = ((nint)TensorMemory.Of(x.Given), (nint)TensorMemory.Of(y.Given), (nint)TensorMemory.Of(products));
         var (ofLeft, ofRight) = ((nint)TensorMemory.Of(x.Squares), (nint)TensorMemory.Of(y.Squares));
         var (count, width) = ((int)y.Given.size(0), (int)x.Given.size(1));
         Threads.ForRows(x.Given.size(0), count, i => ProductsToDistances((T*)left + i * width, (T*)right, width, ((T*)ofLeft)[i],
-            (T*)ofRight, count, squared, (T*)to + i * count));
+            (T*)ofRight, count, form, (T*)to + i * count));
     }
 
     /// <summary>Turns the products of one row into distances in place.</summary>
     /// <remarks>Compiled with optimization at once: a small batch has few rows, and its first calls would run slow code.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ProductsToDistances<T>(T* x, T* y, int width, T squareOfX, T* squaresOfY, int count, bool squared, T* row)
+    private static void ProductsToDistances<T>(T* x, T* y, int width, T squareOfX, T* squaresOfY, int count, EuclideanForm form,
+        T* row)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var j = 0;
+        var (j, floor) = (0, T.CreateTruncating(form.Floor));
         if (Vector512.IsHardwareAccelerated)
         {
             var wide = Vector512.Create(squareOfX);
@@ -277,10 +279,12 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             {
                 var (sums, product) = (wide + Vector512.Load(squaresOfY + j), Vector512.Load(row + j));
                 var squares = sums - (product + product);
-                (squared ? squares : Vector512.Sqrt(squares)).Store(row + j);
+                var low = Vector512.LessThan(squares, Vector512.Create(floor));
+                var clamped = Vector512.ConditionalSelect(low, Vector512.Create(floor), squares);
+                (form.Squared ? squares : Vector512.Sqrt(clamped)).Store(row + j);
                 var near = IsNear(squares, sums);
                 if (near != Vector512<T>.Zero)
-                    MeasureNearPairs(x, y, width, squareOfX, near.ExtractMostSignificantBits(), j, count, squared, row);
+                    MeasureNearPairs(x, y, width, squareOfX, near.ExtractMostSignificantBits(), j, count, form, row);
             }
         }
         var own = Vector256.Create(squareOfX);
@@ -288,16 +292,18 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         {
             var (sums, product) = (own + SimdRows.Load(squaresOfY, j, count), SimdRows.Load(row, j, count));
             var squares = sums - (product + product);
-            SimdRows.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
+            var low = Vector256.LessThan(squares, Vector256.Create(floor));
+            var clamped = Vector256.ConditionalSelect(low, Vector256.Create(floor), squares);
+            SimdRows.Store(row, j, count, form.Squared ? squares : Vector256.Sqrt(clamped));
             var near = IsNear(squares, sums);
             if (near != Vector256<T>.Zero)
-                MeasureNearPairs(x, y, width, squareOfX, near.ExtractMostSignificantBits(), j, count, squared, row);
+                MeasureNearPairs(x, y, width, squareOfX, near.ExtractMostSignificantBits(), j, count, form, row);
         }
     }
 
     /// <summary>Measures the near pairs of one vector of a row again, from the differences.</summary>
-    private static void MeasureNearPairs<T>(T* x, T* y, int width, T squareOfX, ulong near, int start, int count, bool squared, T* row)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    private static void MeasureNearPairs<T>(T* x, T* y, int width, T squareOfX, ulong near, int start, int count, EuclideanForm form,
+        T* row) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         for (var lanes = near; lanes != 0; lanes &= lanes - 1)
         {
@@ -306,11 +312,15 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             var other = y + (long)j * width;
             // A row is at distance 0 to itself. Only one with entries that are not finite has to be read.
             var square = x == other && T.IsFinite(squareOfX) ? 0 : SimdRows.SquaredDistance(x, other, width);
-            row[j] = T.CreateTruncating(squared ? square : Math.Sqrt(square));
+            row[j] = !form.Squared && square <= form.Floor ? Least<T>(form) : T.CreateTruncating(form.Apply(square));
         }
     }
 
-    private static void Divide<T>(Tensor x, Tensor by, Tensor to) where T : unmanaged
+    /// <summary>The smallest distance.</summary>
+    private static T Least<T>(EuclideanForm form) where T : IBinaryFloatingPointIeee754<T> => T.Sqrt(T.CreateTruncating(form.Floor));
+
+    /// <summary>Divides each number by another one, and gives 0 if that is at most <paramref name="least"/>.</summary>
+    private static void Divide<T>(Tensor x, Tensor by, T least, Tensor to) where T : unmanaged
     {
         var (above, below, result) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(by), (nint)TensorMemory.Of(to));
         var width = (int)x.size(1);
@@ -320,7 +330,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             {
                 var divisor = SimdRows.Load((T*)below + i * width, j, width);
                 var quotient = SimdRows.Load((T*)above + i * width, j, width) / divisor;
-                var zero = Vector256.Equals(divisor, Vector256<T>.Zero);
+                var zero = Vector256.LessThanOrEqual(divisor, Vector256.Create(least));
                 SimdRows.Store((T*)result + i * width, j, width, Vector256.ConditionalSelect(zero, Vector256<T>.Zero, quotient));
             }
         });

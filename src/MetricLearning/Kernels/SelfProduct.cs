@@ -6,10 +6,11 @@ namespace MetricLearning;
 /// <summary>x·xᵀ of a float32 batch on the CPU: the half on and above the diagonal is multiplied, and the other half is its mirror
 /// image.</summary>
 /// <remarks>
-/// It replaces libtorch's <c>mm</c> if <see cref="TileProduct.IsFast"/> is true and the batch has enough numbers. Few long rows are multiplied
-/// as they lie in memory (<see cref="RowProducts"/>), and many rows by <see cref="TileProduct"/>. This rule of processor and shape is fixed
-/// in code and not measured as the program runs, so that a second run gives the same bits. The result is symmetric to the bit. An entry
-/// depends on its two rows alone, neither on the threads nor on the rest of the batch. Memory: two copies of many rows, none of few.
+/// It replaces libtorch's <c>mm</c> if <see cref="TileProduct.IsFast"/> is true and the batch has enough numbers. Few long rows are
+/// multiplied as they lie in memory (<see cref="RowProducts"/>), and many rows by <see cref="TileProduct"/>. This rule of processor and
+/// shape is fixed in code and not measured as the program runs, so that a second run gives the same bits. The result is symmetric to the
+/// bit. An entry depends on its two rows alone, neither on the threads nor on the rest of the batch. Memory: two copies of many rows, none
+/// of few.
 /// </remarks>
 internal static unsafe class SelfProduct
 {
@@ -17,8 +18,8 @@ internal static unsafe class SelfProduct
     private const double LeastWork = 1L << 37;     // N³·D
     private const long MostNumbers = 1 << 27;      // of the packed rows
 
-    /// <summary>How many times as long as their number few rows must be. The entries of shorter rows take longer to add up and to write than
-    /// half a product saves.</summary>
+    /// <summary>How many times as long as their number few rows must be. Adding up and writing the entries of shorter rows takes longer
+    /// than half a product saves.</summary>
     private const int LengthOfFew = 8;
 
     private const int MostOfFew = 256;
@@ -48,7 +49,8 @@ internal static unsafe class SelfProduct
     }
 
     private static bool HasFewRows(Tensor x) =>
-        x.size(0) is >= RowProducts.LeastRows and <= MostOfFew && x.size(1) >= LengthOfFew * x.size(0) && x.size(1) % RowProducts.Lanes == 0;
+        x.size(0) is >= RowProducts.LeastRows and <= MostOfFew && x.size(1) >= LengthOfFew * x.size(0)
+        && x.size(1) % RowProducts.Lanes == 0;
 
     private static void MultiplyRows(Tensor x, Tensor product, Action<ProductPart>? finish)
     {

@@ -18,7 +18,7 @@ public class EuclideanMatrixTests
             var x = (randn(width, 21, type).t() + 3).detach().requires_grad_();        // not contiguous
             var y = itself ? x : (randn(13, width, type) + 3).requires_grad_();
             List<Tensor> inputs = itself ? [x] : [x, y];
-            var (expected, actual) = (Differences(x, y, squared), EuclideanMatrix.Of(x, y, squared));
+            var (expected, actual) = (Differences(x, y, squared), EuclideanMatrix.Of(x, y, new(squared)));
             var tolerance = type == ScalarType.Float32 ? 1e-5 : 1e-13;
             Near(expected, actual, tolerance);
             var weights = randn_like(expected);
@@ -39,14 +39,34 @@ public class EuclideanMatrixTests
             var x = randn(rows, width) + offset;
             x[1] = x[rows - 1];
             var wide = x.to(ScalarType.Float64);
-            var (centered, squares) = (wide - wide.mean([0]), EuclideanMatrix.Of(x, x, squared: true));
+            var (centered, squares) = (wide - wide.mean([0]), EuclideanMatrix.Of(x, x, new(Squared: true)));
             var lengths = centered.pow(2).sum(1);
             var expected = cdist(centered, centered, 2, compute_mode.donot_use_mm_for_euclid_dist).pow(2);
             Assert.True(((squares - expected).abs() <= 2e-6 * (lengths.unsqueeze(0) + lengths.unsqueeze(1))).all().item<bool>());
             Assert.Equal(0, (squares.diagonal().abs().sum() + squares[1, rows - 1]).item<float>());
             Assert.True((squares == squares.t()).all().item<bool>());
-            Assert.True(squares.sqrt().allclose(EuclideanMatrix.Of(x, x, squared: false), rtol: 3e-7, atol: 0));
+            Assert.True(squares.sqrt().allclose(EuclideanMatrix.Of(x, x, new(Squared: false)), rtol: 3e-7, atol: 0));
         }
+    }
+
+    /// <summary>Distances below the floor are the floor, and have no gradient; all others are as without it.</summary>
+    [Theory, InlineData(ScalarType.Float32, 272), InlineData(ScalarType.Float32, 21), InlineData(ScalarType.Float64, 21)]
+    public void Of_WithAFloor_IsConstantBelowIt(ScalarType type, int width)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(8);
+        var rows = cat([randn(12, width, type), 1e-8 * randn(11, width, type)]);
+        rows[1] = rows[5] + 1e-9;
+        var (x, other) = (rows.clone().requires_grad_(), rows.clone().requires_grad_());
+        var (clamped, plain) = (EuclideanMatrix.Of(x, x, new(Squared: false, 1e-8)), EuclideanMatrix.Of(other, other, new(Squared: false)));
+        var low = plain.detach() <= 1e-4;
+        Assert.Equal(11 * 11 + 12 + 2, low.sum().item<long>());
+        Assert.True((clamped == maximum(plain, tensor(1e-8, type).sqrt())).all().item<bool>());
+        var weights = randn_like(clamped).detach();
+        (clamped * weights).sum().backward();
+        (plain * weights.masked_fill(low, 0)).sum().backward();
+        Assert.True((x.grad! == other.grad!).all().item<bool>());
+        Gradient.Release();
     }
 
     [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
@@ -58,7 +78,7 @@ public class EuclideanMatrixTests
         var y = itself ? x : randn(4, 5, ScalarType.Float64, requires_grad: true);
         var off = itself ? eye(6, dtype: ScalarType.Bool).logical_not() : ones(6, 4, ScalarType.Bool);
         var differences = (x.unsqueeze(1) - y.unsqueeze(0))[off];       // the norm of 0 has no second derivative
-        Near(Second(squared ? differences.pow(2).sum(1) : differences.norm(1)), Second(EuclideanMatrix.Of(x, y, squared)[off]), 1e-11);
+        Near(Second(squared ? differences.pow(2).sum(1) : differences.norm(1)), Second(EuclideanMatrix.Of(x, y, new(squared))[off]), 1e-11);
         Gradient.Release();
 
         Tensor Second(Tensor distances)
@@ -79,7 +99,7 @@ public class EuclideanMatrixTests
         var y = itself ? x : (centers + 1e-6 * randn(6, 40)).requires_grad_();
         var (wide, other) = (Double(x), itself ? null : Double(y));
         var expected = Differences(wide, other ?? wide, squared);
-        var actual = EuclideanMatrix.Of(x, y, squared);
+        var actual = EuclideanMatrix.Of(x, y, new(squared));
         Assert.True(((expected - actual).abs() <= 2e-4 * expected).all().item<bool>());
         if (itself) Assert.Equal(0, (actual.diagonal().sum() + actual[0, 12]).item<float>());
         var weights = expected.isfinite().to(ScalarType.Float64) * randn_like(expected);
@@ -102,7 +122,7 @@ public class EuclideanMatrixTests
         var spoiled = zeros(9, 9, ScalarType.Bool);
         foreach (var row in new[] { 2, 7 }) spoiled[row] = spoiled[TensorIndex.Colon, row] = ones(9, ScalarType.Bool);
         foreach (var squared in new[] { false, true })
-            Assert.True((EuclideanMatrix.Of(x, x, squared).isfinite() == spoiled.logical_not()).all().item<bool>());
+            Assert.True((EuclideanMatrix.Of(x, x, new(squared)).isfinite() == spoiled.logical_not()).all().item<bool>());
     }
 
     [Theory, InlineData(0, 3, 4), InlineData(3, 0, 4), InlineData(2, 3, 0), InlineData(1, 1, 1)]
@@ -110,7 +130,7 @@ public class EuclideanMatrixTests
     {
         using var scope = NewDisposeScope();
         var (x, y) = (randn(rows, width, requires_grad: true), randn(columns, width, requires_grad: true));
-        var distances = EuclideanMatrix.Of(x, y, squared: false);
+        var distances = EuclideanMatrix.Of(x, y, new(Squared: false));
         Assert.Equal([rows, columns], distances.shape);
         distances.sum().backward();
         Assert.Equal(x.shape, x.grad!.shape);
@@ -129,7 +149,7 @@ public class EuclideanMatrixTests
         float[] Run(int count)
         {
             using var threads = new TorchThreads(count);
-            var distances = EuclideanMatrix.Of(x, x, squared: false);
+            var distances = EuclideanMatrix.Of(x, x, new(Squared: false));
             return [.. distances.data<float>(), .. autograd.grad([distances.sin().sum()], [x])[0].data<float>()];
         }
     }

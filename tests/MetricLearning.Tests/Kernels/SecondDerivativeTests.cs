@@ -16,9 +16,10 @@ public class SecondDerivativeTests
     /// <summary>Functions of [N, D], by the hand-written backward pass that they use.</summary>
     private static readonly (string Pass, string Name, Func<Tensor, Tensor> Function)[] functions =
     [
-        (nameof(EuclideanMatrix), "distances", x => EuclideanMatrix.Of(x, x, squared: false)),
-        (nameof(EuclideanMatrix), "distances to others", x => EuclideanMatrix.Of(x, x.narrow(0, 2, 7), squared: false)),
-        (nameof(EuclideanMatrix), "squares", x => EuclideanMatrix.Of(x, x, squared: true)),
+        (nameof(EuclideanMatrix), "distances", x => EuclideanMatrix.Of(x, x, new(Squared: false))),
+        (nameof(EuclideanMatrix), "distances to others", x => EuclideanMatrix.Of(x, x.narrow(0, 2, 7), new(Squared: false))),
+        (nameof(EuclideanMatrix), "distances with a floor", x => EuclideanMatrix.Of(x, x, new(Squared: false, 1e-12))),
+        (nameof(EuclideanMatrix), "squares", x => EuclideanMatrix.Of(x, x, new(Squared: true))),
         (nameof(ManhattanMatrix), "distances", x => ManhattanMatrix.Of(x, x.narrow(0, 2, 7).exp())),
         (nameof(MaskedReductions), "log-sum-exp", x => RowMath.LogSumExp(x, x.detach() > -0.5012345)),
         (nameof(MaskedReductions), "softmax mean", x => MaskedReductions.Of(x, (x.detach() > -0.5012345, new MaskedSoftmaxMean(1, 0)))),
