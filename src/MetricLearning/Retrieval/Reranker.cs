@@ -21,8 +21,8 @@ public abstract record Reranker
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [Q, G], computed on request.</returns>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite; the message names the
-    /// row.</exception>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, a feature is not finite, or rows are so long or so far apart
+    /// that a square overflows; the message names the row.</exception>
     /// <exception cref="InvalidOperationException">The lists of neighbors have more entries than an array can hold.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor query, Tensor gallery, IProgress<double>? progress = null,
@@ -37,7 +37,8 @@ public abstract record Reranker
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [N, N], computed on request.</returns>
-    /// <exception cref="ArgumentException">The features are not [N, D], or one is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">The features are not [N, D], one is not finite, or rows are so long or so far apart that a
+    /// square overflows; the message names the row.</exception>
     /// <exception cref="InvalidOperationException">The lists of neighbors have more entries than an array can hold.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default) =>

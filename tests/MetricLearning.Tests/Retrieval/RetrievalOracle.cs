@@ -13,7 +13,7 @@ internal static class RetrievalOracle
             yy += (double)y[i] * y[i];
             square += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
         }
-        return distance == Distance.Cosine ? -dot / (Math.Max(Math.Sqrt(xx), 1e-12) * Math.Max(Math.Sqrt(yy), 1e-12))
+        return distance == Distance.Cosine ? (dot == 0 ? 0 : -dot / (Math.Sqrt(xx) * Math.Sqrt(yy)))
             : distance == Distance.Dot ? -dot : square;
     }
 

@@ -18,7 +18,7 @@ internal sealed unsafe class FeatureRows
     /// <exception cref="ArgumentException">A feature is not finite, or a row too long; the message names the row.</exception>
     public FeatureRows(Tensor features, string name)
     {
-        (wide, Width) = (features.dtype == ScalarType.Float64, (int)features.size(1));
+        (wide, Width, Name) = (features.dtype == ScalarType.Float64, (int)features.size(1), name);
         memory = TensorMemory.Of(features);
         Norms = new double[features.size(0)];
         Threads.For(Norms.Length, row => Norms[row] = Math.Sqrt(Dot(row, this, row)));
@@ -31,6 +31,10 @@ internal sealed unsafe class FeatureRows
         throw new ArgumentException($"{name} features must have rows of length at most 1e150, got more in row {bad}.", name);
     }
 
+    /// <summary>Whether short rows were scaled up, so these rows are not the given ones (<see cref="ShortRows"/>).</summary>
+    public bool AreLifted { get; init; }
+
+    public string Name { get; }
     public int Count => Norms.Length;
     public int Width { get; }
     public double[] Norms { get; }
@@ -46,6 +50,14 @@ internal sealed unsafe class FeatureRows
     public double SquaredDistance(int row, FeatureRows others, int other) => wide
         ? ExactScores.SquaredDistance((double*)memory + Start(row), (double*)others.memory + Start(other), Width)
         : ExactScores.SquaredDistance((float*)memory + Start(row), (float*)others.memory + Start(other), Width);
+
+    /// <summary>Whether all numbers of a row are 0.</summary>
+    public bool IsZero(int row)
+    {
+        for (var i = 0; i < Width; i++)
+            if (At(row, i) != 0) return false;
+        return true;
+    }
 
     /// <summary>Writes <c>factor · x − center</c> of a row x to z.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -8,7 +8,8 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>Keys: the squared Euclidean distance, minus the cosine, or minus the dot product, each computed from float64 sums in a fixed
 /// order. Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>; terms that are the same for all rows of the gallery are left
-/// out. All other built-in distances but <see cref="Distance.Lp"/> are one of these between changed rows (<see cref="BasicForm"/>).</para>
+/// out. All other built-in distances but <see cref="Distance.Lp"/> are one of these between changed rows (<see cref="BasicForm"/>). For the
+/// cosine, short rows are scaled up (<see cref="ShortRows"/>), and a zero row has the cosine 0 with every row.</para>
 /// <para>The bound. The error of a dot product of n terms, added in any order and with or without fused operations, is at most
 /// <c>γₙ Σ|xᵢ yᵢ| ≤ γₙ ‖x‖ ‖y‖</c>, <c>γₙ = n u / (1 − n u)</c>, u the unit roundoff (Higham, <i>Accuracy and Stability of Numerical
 /// Algorithms</i>, 2002, section 3.1), plus n times the smallest normal number if products underflow. The roundings of the
@@ -17,7 +18,7 @@ namespace MetricLearning;
 /// </remarks>
 internal sealed unsafe class FeatureScores : ScoreSource
 {
-    private const double ZeroNorm = 1e-12;      // as CosineDistance has it
+    private const double ZeroNorm = ShortRows.Least;        // only zero rows are shorter, and their products are 0
     private const double LargestNormOfFloat = 1e18;
 
     /// <summary>The mean number of matches from which the intervals of coarse scores hold so many other scores that float64 tiles cost less
@@ -49,11 +50,9 @@ internal sealed unsafe class FeatureScores : ScoreSource
         this.distance = form.Basic;
         var wide = form.ChangesRows || queryFeatures.dtype == ScalarType.Float64;
         var type = wide ? ScalarType.Float64 : ScalarType.Float32;
-        queries = Rows(queryFeatures);
-        gallery = ReferenceEquals(queryFeatures, galleryFeatures) ? queries : Rows(galleryFeatures);
+        (queries, queryRows) = Rows(queryFeatures, "query");
+        (gallery, galleryRows) = ReferenceEquals(queryFeatures, galleryFeatures) ? (queries, queryRows) : Rows(galleryFeatures, "gallery");
         width = (int)queries.size(1);
-        queryRows = new FeatureRows(queries.cpu(), "query");
-        galleryRows = ReferenceEquals(queries, gallery) ? queryRows : new FeatureRows(gallery.cpu(), "gallery");
         largestGalleryNorm = galleryRows.LargestNorm;
         var largest = Math.Max(largestGalleryNorm, queryRows.LargestNorm);
         chooses = sieve == ScoreSieve.Automatic;
@@ -68,15 +67,20 @@ internal sealed unsafe class FeatureScores : ScoreSource
         if (IsEuclidean(this.distance)) offset = Column(norm => norm * norm);
         if (this.distance is CosineDistance) factor = Column(norm => 1 / Math.Max(norm, ZeroNorm));
         if (form.DividesBySignal) signals = Signals();
-        held = Held(queryFeatures, queries) + (ReferenceEquals(queries, gallery) ? 0 : Held(galleryFeatures, gallery));
+        held = Held(queryFeatures, queries, queryRows) + (ReferenceEquals(queries, gallery) ? 0 : Held(galleryFeatures, gallery, galleryRows));
 
-        Tensor Rows(Tensor features) => form.ChangesRows ? form.Rows(features).to(features.device) : features.to(type).contiguous();
+        (Tensor, FeatureRows) Rows(Tensor features, string name)
+        {
+            var rows = form.ChangesRows ? form.Rows(features).to(features.device) : features.to(type).contiguous();
+            var measured = new FeatureRows(rows.cpu(), name);
+            return form.Basic is CosineDistance ? ShortRows.Lifted(rows, measured) : (rows, measured);
+        }
 
         // Norms, and copies of features that are not used as they are.
-        long Held(Tensor given, Tensor used)
+        long Held(Tensor given, Tensor used, FeatureRows rows)
         {
             var size = used.numel() * used.element_size();
-            var isCopy = form.ChangesRows || given.dtype != type || !given.is_contiguous();
+            var isCopy = form.ChangesRows || rows.AreLifted || given.dtype != type || !given.is_contiguous();
             return (isCopy ? size : 0) + (used.device_type == TorchSharp.DeviceType.CPU ? 0 : size) + used.size(0) * 16;
         }
 

@@ -16,7 +16,8 @@ internal sealed unsafe class GivenDistances : ScoreSource
     /// <param name="queryQuery">[Q, Q].</param>
     /// <param name="galleryGallery">[G, G].</param>
     /// <param name="squares">Whether the distances are squared first.</param>
-    /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>
+    /// <exception cref="ArgumentException">A shape or type does not fit, a distance or its square is not finite, or all distances of a row
+    /// are negative.</exception>
     public GivenDistances(Tensor queryGallery, Tensor queryQuery, Tensor galleryGallery, bool squares)
     {
         Check(queryGallery, nameof(queryGallery), null, null);
@@ -38,6 +39,13 @@ internal sealed unsafe class GivenDistances : ScoreSource
             var maxima = Raw(row, Math.Min(step, Count - row)).amax(1).to(ScalarType.Float64);
             TensorMemory.Copy<double>(where(maxima == S(0), ones_like(maxima), maxima)).CopyTo(farthest, row);
         }
+        var bad = Array.FindIndex(farthest, largest => !double.IsFinite(largest) || largest < 0);
+        if (bad < 0) return;
+        var place = bad < Queries ? $"query {bad}" : $"gallery row {bad - Queries}";
+        throw new ArgumentException(farthest[bad] < 0
+            ? $"The distances of {place} must not all be negative: they are divided by the largest of them."
+            : $"The dialect {nameof(KReciprocalDialect.TorchReId)} squares distances, and the squares of those of {place} overflow in "
+                + $"{CountingType}; give smaller distances.", nameof(queryGallery));
 
         void Check(Tensor matrix, string name, int? rows, int? columns)
         {

@@ -69,7 +69,8 @@ public sealed record KReciprocalReranker : Reranker
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [Q, G], computed on request.</returns>
-    /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>
+    /// <exception cref="ArgumentException">A shape or type does not fit, a distance is not finite, the square of a distance overflows in
+    /// the type of the matrices (<see cref="KReciprocalDialect.TorchReId"/>), or all distances of a row are negative.</exception>
     /// <exception cref="NotSupportedException">The dialect is fast-reid's, which needs features.</exception>
     /// <exception cref="InvalidOperationException">The lists of neighbors have more entries than an array can hold.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
@@ -101,6 +102,7 @@ public sealed record KReciprocalReranker : Reranker
         var scores = new FeatureScores(fastReId ? Distance.EuclideanSquared : First, features, features);
         var lists = Lists(scores, all, progress);
         var rows = features.cpu();      // exact distances read them where they are, so the result holds them
+        if (First is CosineDistance) (rows, _) = ShortRows.Lifted(rows, new FeatureRows(rows, "features"));
         var exact = new FirstDistances(new FeatureScores(First, rows, rows), lists.FarthestKeys, galleryStart,
             squares: Dialect == KReciprocalDialect.TorchReId, divides: !fastReId);
         var encoded = Encode(lists, fastReId ? scores.Key : exact.Of, queries ?? all, galleryStart, progress);

@@ -341,6 +341,36 @@ public class KReciprocalRerankerTests
     }
 
     /// <summary>A list has one row more than k1, which must not overflow.</summary>
+    [Theory]
+    [InlineData(1e80)]
+    [InlineData(1e149)]
+    public void SquaresThatOverflow_AreRefused_WithTheRow(double size)
+    {
+        using var scope = NewDisposeScope();
+        var rows = arange(18, ScalarType.Float64).view(6, 3) * size / 20;
+        var reranker = new KReciprocalReranker(2, 2) { Dialect = KReciprocalDialect.TorchReId };
+        foreach (var call in new Action[] { () => reranker.Rerank(rows), () => reranker.Rerank(rows, rows) })
+            Assert.Contains("the squares of those of row 0 overflow", Assert.Throws<ArgumentException>(call).Message,
+                StringComparison.Ordinal);
+        using var near = new KReciprocalReranker(2, 2).Rerank(rows);
+        Assert.True(near.Matrix(ScalarType.Float64).isfinite().all().item<bool>());
+    }
+
+    [Fact]
+    public void GivenDistances_WhoseSquaresOverflow_OrThatAreNegative_AreRefused_WithTheRow()
+    {
+        using var scope = NewDisposeScope();
+        var (few, many, all) = (ones(2, 3), ones(2, 2), ones(3, 3));
+        few[1, 2] = 1e30f;
+        var squaring = new KReciprocalReranker { Dialect = KReciprocalDialect.TorchReId };
+        Assert.Contains("those of query 1 overflow in Float32", Assert.Throws<ArgumentException>(() => squaring.Rerank(few, many, all)).Message,
+            StringComparison.Ordinal);
+        using var plain = new KReciprocalReranker().Rerank(few, many, all);
+        Assert.True(plain.Matrix().isfinite().all().item<bool>());
+        var similarities = Assert.Throws<ArgumentException>(() => new KReciprocalReranker().Rerank(-few, -many, -all));
+        Assert.Contains("The distances of query 0 must not all be negative", similarities.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TheGreatestK1_IsThatOfAllRows()
     {
