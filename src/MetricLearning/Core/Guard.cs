@@ -102,14 +102,19 @@ internal static class Guard
     /// <summary>Requires a matrix without NaN and infinities. The message names the first entry that is not finite.</summary>
     public static void Finite(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
+        if (NotFinite(value) is { } found) throw new ArgumentException($"{name} must be finite, got {found}.", name);
+    }
+
+    /// <summary>The first number of a matrix that is not finite, and its place, in words; null if all are finite.</summary>
+    public static string? NotFinite(Tensor value)
+    {
         using var scope = NewDisposeScope();
         var bad = value.isfinite().logical_not();
-        if (!bad.any().item<bool>()) return;
+        if (!bad.any().item<bool>()) return null;
         var place = bad.nonzero();
         var (row, column) = (place[0, 0].item<long>(), place[0, 1].item<long>());
         var found = value[row, column].to(ScalarType.Float64).item<double>();
-        throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-            $"{name} must be finite, got {found} in row {row}, column {column}."), name);
+        return string.Create(CultureInfo.InvariantCulture, $"{found} in row {row}, column {column}");
     }
 
     /// <summary>Requires a matrix of finite numbers whose squares do not overflow in float64.</summary>

@@ -166,13 +166,16 @@ public sealed class EmbeddingSet : IDisposable
     /// <summary>Makes a set with one row for each identity: the mean of its rows. If such a set is the gallery and
     /// <see cref="RetrievalProtocol.NoFilter"/> the protocol, the rank-1 of queries of the same identities is their nearest-centroid
     /// accuracy.</summary>
-    /// <param name="normalize">Whether each row is scaled to length 1 first, so that all count alike. Default: yes.</param>
+    /// <param name="normalize">Whether each row is scaled to length 1 first, so that all count alike, however short or long. A zero row
+    /// stays zero. Default: yes.</param>
     /// <returns>A set [K, D] of its own memory, identities ascending, without cameras, which the caller disposes. Its
     /// <see cref="Space"/>, if known, does not say whether rows have length 1.</returns>
+    /// <exception cref="InvalidOperationException">A feature is not finite; the message names the row.</exception>
     public EmbeddingSet ClassMeans(bool normalize = true)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        if (Guard.NotFinite(Features) is { } found) throw new InvalidOperationException($"The features must be finite, got {found}.");
         var classes = Enumerable.Range(0, Count).Select(row => (long)row).GroupBy(row => Identities[(int)row]).OrderBy(rows => rows.Key)
             .ToArray();
         var means = classes.Length == 0 ? Features.clone()

@@ -12,11 +12,12 @@ public static class MultiQuery
     /// <param name="query">The queries, of which only identities and cameras are used.</param>
     /// <param name="images">The images to pool, such as Market-1501's <c>gt_bbox</c>; may be the query set itself.</param>
     /// <param name="pooling">How the features of a query's images become one.</param>
-    /// <param name="normalize">Whether each image is scaled to length 1 first, so that all count alike. Default: yes.</param>
+    /// <param name="normalize">Whether each image is scaled to length 1 first, so that all count alike, however short or long. A zero row
+    /// stays zero. Default: yes.</param>
     /// <returns>A new set with the identities and cameras of <paramref name="query"/>, in its order; queries of one identity and
     /// camera have the same row. The caller disposes it.</returns>
-    /// <exception cref="ArgumentException">A query has no image (the message names the query), or only one of the sets has
-    /// cameras.</exception>
+    /// <exception cref="ArgumentException">A query has no image (the message names the query), only one of the sets has cameras, or a
+    /// feature of an image is not finite.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="pooling"/> is undefined.</exception>
     public static EmbeddingSet Pool(EmbeddingSet query, EmbeddingSet images, MultiQueryPooling pooling, bool normalize = true)
     {
@@ -27,6 +28,7 @@ public static class MultiQuery
             throw new ArgumentException("query and images must both have cameras, or neither.", nameof(images));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        Guard.Finite(images.Features, nameof(images));
         var rowsOf = Enumerable.Range(0, images.Count).ToLookup(row => (images.Identities[row], images.Cameras?[row] ?? 0));
         var pooled = new Dictionary<(long Identity, long Camera), long>();
         var (rows, indices) = (new List<Tensor>(), new long[query.Count]);
@@ -49,10 +51,9 @@ public static class MultiQuery
     internal static Tensor Pool(Tensor features, long[] rows, MultiQueryPooling pooling, bool normalize)
     {
         using var scope = NewDisposeScope();
-        var chosen = features.index_select(0, tensor(rows, device: features.device));
-        if (normalize) chosen = Similarity.Normalize(chosen);
-        var row = pooling == MultiQueryPooling.Max ? chosen.amax([0])
-            : chosen.mean([0L], false, ScalarType.Float64).to(features.dtype);
-        return row.MoveToOuterDisposeScope();
+        var chosen = features.index_select(0, tensor(rows, device: features.device)).to(ScalarType.Float64);
+        if (normalize) chosen = RowMath.UnitOfAnySize(chosen);
+        var row = pooling == MultiQueryPooling.Max ? chosen.amax([0]) : chosen.mean([0L]);
+        return row.to(features.dtype).MoveToOuterDisposeScope();
     }
 }

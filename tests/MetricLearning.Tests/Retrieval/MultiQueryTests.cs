@@ -30,6 +30,37 @@ public class MultiQueryTests
         Assert.Equal([0.3, 0.9], pooled.Features.data<double>().ToArray().Select(x => Math.Round(x, 12)));
     }
 
+    [Theory]
+    [InlineData(MultiQueryPooling.Average)]
+    [InlineData(MultiQueryPooling.Max)]
+    public void Pool_Normalized_CountsPicturesAlike_HoweverShortOrLong(MultiQueryPooling pooling)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var (type, most) in new[] { (ScalarType.Float32, 125), (ScalarType.Float64, 1000) })
+        {
+            var rows = tensor(new double[] { 3, 4, 0, 0, 1, 2, -5, 1 }, [4, 2]);
+            var factors = tensor(new[] { 1, Math.ScaleB(1, -most), Math.ScaleB(1, most), Math.ScaleB(1, -40) }).unsqueeze(1);
+            using var images = new EmbeddingSet(rows.to(type), [1, 1, 1, 1]);
+            using var scaled = new EmbeddingSet((rows * factors).to(type), [1, 1, 1, 1]);
+            using var pooled = MultiQuery.Pool(images, images, pooling);
+            using var actual = MultiQuery.Pool(images, scaled, pooling);
+            using var means = images.ClassMeans();
+            using var actualMeans = scaled.ClassMeans();
+            Assert.True(pooled.Features.Equals(actual.Features));
+            Assert.True(means.Features.Equals(actualMeans.Features));
+        }
+    }
+
+    [Fact]
+    public void Pool_AndClassMeans_RefuseWhatIsNotFinite()
+    {
+        using var scope = NewDisposeScope();
+        using var images = Set([1, 2, 3, double.NaN], [1, 1], null);
+        var e = Assert.Throws<ArgumentException>(() => MultiQuery.Pool(images, images, MultiQueryPooling.Max));
+        Assert.Equal(("images", "images must be finite, got NaN in row 1, column 1. (Parameter 'images')"), (e.ParamName, e.Message));
+        Assert.Contains("NaN in row 1, column 1", Assert.Throws<InvalidOperationException>(() => images.ClassMeans()).Message);
+    }
+
     [Fact]
     public void Pool_OfTheQueriesThemselves_IsTheQuery_WhereEachStandsAlone()
     {

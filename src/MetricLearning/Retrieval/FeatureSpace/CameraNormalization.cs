@@ -8,7 +8,6 @@ namespace MetricLearning;
 /// <remarks>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</remarks>
 public sealed class CameraNormalization : IDisposable
 {
-    private const double LeastDeviation = 1e-12;
     private readonly Dictionary<long, (Tensor Mean, Tensor Deviation, int Count)> cameras;
     private readonly long width;
     private readonly EmbeddingSpace? space;
@@ -42,8 +41,8 @@ public sealed class CameraNormalization : IDisposable
             var rows = cat([.. sets.Select(set => Rows(set, camera))]);
             var mean = RowMath.MeanAlong(rows, 0).squeeze(0);
             var deviation = (rows - mean).pow(S(2)).mean([0]).sqrt();
-            fitted.Add(camera, (mean.DetachFromDisposeScope(), deviation.clamp_min(S(LeastDeviation)).DetachFromDisposeScope(),
-                (int)rows.size(0)));
+            var divisor = where(deviation == S(0), ones_like(deviation), deviation);
+            fitted.Add(camera, (mean.DetachFromDisposeScope(), divisor.DetachFromDisposeScope(), (int)rows.size(0)));
         }
         return new CameraNormalization(fitted, sets[0].Features.size(1), space);
     }
@@ -53,11 +52,12 @@ public sealed class CameraNormalization : IDisposable
 
     /// <summary>Subtracts from each row the mean of its camera.</summary>
     /// <param name="set">Features of the width that was fitted, of cameras that were fitted.</param>
-    /// <param name="scale">Whether each column is also divided by its standard deviation within the camera. Default: no.</param>
+    /// <param name="scale">Whether each column is also divided by its standard deviation within the camera. A column that is constant in
+    /// all fitted rows of the camera is not divided. Default: no.</param>
     /// <returns>A set of the same type, which the caller disposes. Its <see cref="EmbeddingSet.Space"/> is not known: the model's own
     /// embeddings cannot be compared with it.</returns>
-    /// <exception cref="ArgumentException">The set has no cameras, a camera was not fitted, or the width or the embedding space differs
-    /// from those that were fitted.</exception>
+    /// <exception cref="ArgumentException">The set has no cameras, a camera was not fitted, the width or the embedding space differs from
+    /// those that were fitted, or a feature is not finite.</exception>
     /// <exception cref="ObjectDisposedException">It has been disposed.</exception>
     public EmbeddingSet Apply(EmbeddingSet set, bool scale = false)
     {
@@ -65,6 +65,7 @@ public sealed class CameraNormalization : IDisposable
         if (set.Features.size(1) != width)
             throw new ArgumentException($"features must be [N, {width}], got {Guard.Shape(set.Features)}.", nameof(set));
         EmbeddingSpace.RequireSame(space, set.Space, "the fitted sets", nameof(set));
+        Guard.Finite(set.Features, "features");
         using var scope = NewDisposeScope();
         var result = empty_like(set.Features);
         foreach (var camera in Cameras(set).Distinct())

@@ -69,7 +69,8 @@ public sealed class PrincipalComponents : IDisposable
     /// be whitened. Default: 0.</param>
     /// <returns>A set [N, count] of the same type, which the caller disposes. Its <see cref="EmbeddingSet.Space"/> is not known: the
     /// model's own embeddings cannot be compared with it.</returns>
-    /// <exception cref="ArgumentException">The width or the embedding space differs from that of the fitted set.</exception>
+    /// <exception cref="ArgumentException">The width or the embedding space differs from that of the fitted set, or a feature is not
+    /// finite.</exception>
     /// <exception cref="ObjectDisposedException">It has been disposed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">ε is not finite, or less than 0.</exception>
     /// <exception cref="InvalidOperationException">A component has almost no variance (at most 1e-12 of that of the first), whitening is
@@ -81,6 +82,7 @@ public sealed class PrincipalComponents : IDisposable
         if (set.Features.size(1) != Guard.Owned(mean, this).size(0))
             throw new ArgumentException($"features must be [N, {mean.size(0)}], got {Guard.Shape(set.Features)}.", nameof(set));
         EmbeddingSpace.RequireSame(space, set.Space, "the fitted set", nameof(set));
+        Guard.Finite(set.Features, "features");
         using var scope = NewDisposeScope();
         var device = set.Features.device;
         var result = (set.Features.to(ScalarType.Float64) - mean.to(device)).matmul(components.to(device));

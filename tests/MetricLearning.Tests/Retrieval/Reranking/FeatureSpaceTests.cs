@@ -1,3 +1,4 @@
+using System.Globalization;
 using CsCheck;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
@@ -94,6 +95,41 @@ public class FeatureSpaceTests
         using var none = new EmbeddingSet(ones(1, 5), [1]);
         Assert.Contains("has none", Assert.Throws<ArgumentException>(() => CameraNormalization.Fit(none)).Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CameraNormalization_Scaled_DoesNotDependOnTheSizeOfFeatures_AndLeavesConstantColumns()
+    {
+        using var scope = NewDisposeScope();
+        var rows = tensor(new float[] { 1, 7, 2, 7, 4, 7, -3, 7 }, [4, 2]);
+        using var set = new EmbeddingSet(rows.clone(), [1, 2, 3, 4], [1, 1, 1, 1]);
+        using var tiny = new EmbeddingSet(rows * MathF.ScaleB(1, -100), [1, 2, 3, 4], [1, 1, 1, 1]);
+        using var fitted = CameraNormalization.Fit(set);
+        using var expected = fitted.Apply(set, scale: true);
+        using var fittedTiny = CameraNormalization.Fit(tiny);
+        using var actual = fittedTiny.Apply(tiny, scale: true);
+        Assert.True(expected.Features.Equals(actual.Features));
+        using var other = new EmbeddingSet(tensor(new float[] { 1, 9 }, [1, 2]), [1], [1]);
+        using var scaled = fitted.Apply(other, scale: true);
+        Assert.Equal(2, scaled.Features[0, 1].item<float>());
+    }
+
+    [Fact]
+    public void Apply_RefusesWhatIsNotFinite()
+    {
+        using var scope = NewDisposeScope();
+        using var set = new EmbeddingSet(rand(5, 3), [1, 2, 3, 4, 5], [1, 1, 1, 1, 1]);
+        foreach (var value in new[] { float.NaN, float.PositiveInfinity })
+        {
+            var rows = rand(5, 3);
+            rows[3, 1] = value;
+            using var bad = new EmbeddingSet(rows, [1, 2, 3, 4, 5], [1, 1, 1, 1, 1]);
+            using var cameras = CameraNormalization.Fit(set);
+            using var components = PrincipalComponents.Fit(set);
+            foreach (var apply in new Func<EmbeddingSet>[] { () => cameras.Apply(bad), () => components.Apply(bad) })
+                Assert.StartsWith($"features must be finite, got {value.ToString(CultureInfo.InvariantCulture)} in row 3, column 1.",
+                    Assert.Throws<ArgumentException>(() => apply()).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
