@@ -29,18 +29,19 @@ public sealed record Bootstrap
     /// <param name="figure">Returns the figure of a query, for example <c>q => q.AveragePrecision</c>, or
     /// <c>q => q.FirstMatch &lt;= 1 ? 1 : 0</c> for rank-1.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">A figure is infinite.</exception>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverQueries(RetrievalReport report, Func<QueryResult, double> figure,
         CancellationToken cancellationToken = default) =>
-        OverQueries(Values(report, figure), cancellationToken);
+        Interval(PairedValues.Groups(Values(report, figure), identities: null), cancellationToken);
 
     /// <summary>Computes the mean of one figure of the queries and its interval. All queries of an identity are drawn together.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">The figure of a query.</param>
     /// <param name="queryIdentities">The identity of each query.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">The number of identities differs from that of the queries.</exception>
+    /// <exception cref="ArgumentException">The number of identities differs from that of the queries, or a figure is infinite.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure,
         IReadOnlyList<long> queryIdentities, CancellationToken cancellationToken = default)
@@ -52,20 +53,25 @@ public sealed record Bootstrap
     /// <summary>Computes the mean of values and its interval. Each value is drawn independently.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">A value is infinite.</exception>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
-    public ConfidenceInterval OverQueries(IReadOnlyList<double> values, CancellationToken cancellationToken = default) =>
-        Interval(PairedValues.Groups(values, identities: null), cancellationToken);
+    public ConfidenceInterval OverQueries(IReadOnlyList<double> values, CancellationToken cancellationToken = default)
+    {
+        PairedValues.RefuseInfinite(values, nameof(values));
+        return Interval(PairedValues.Groups(values, identities: null), cancellationToken);
+    }
 
     /// <summary>Computes the mean of values and its interval. The values of an identity are drawn together.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="identities">The identity of each value.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">The number of identities differs from that of the values.</exception>
+    /// <exception cref="ArgumentException">The number of identities differs from that of the values, or a value is infinite.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentities(IReadOnlyList<double> values, IReadOnlyList<long> identities,
         CancellationToken cancellationToken = default)
     {
+        PairedValues.RefuseInfinite(values, nameof(values));
         ArgumentNullException.ThrowIfNull(identities);
         return Interval(PairedValues.Groups(values, identities), cancellationToken);
     }
@@ -80,8 +86,8 @@ public sealed record Bootstrap
     /// <param name="identities">The identity of each value.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentNullException">A list is null.</exception>
-    /// <exception cref="ArgumentException">There is no run, the runs differ in length, or the number of identities differs from that of the
-    /// values.</exception>
+    /// <exception cref="ArgumentException">There is no run, the runs differ in length, the number of identities differs from that of the
+    /// values, or a value is infinite.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentitiesAndRuns(IReadOnlyList<IReadOnlyList<double>> runs, IReadOnlyList<long> identities,
         CancellationToken cancellationToken = default)
@@ -89,7 +95,7 @@ public sealed record Bootstrap
         ArgumentNullException.ThrowIfNull(runs);
         ArgumentNullException.ThrowIfNull(identities);
         if (runs.Count == 0) throw new ArgumentException("There must be at least one run.", nameof(runs));
-        foreach (var run in runs) ArgumentNullException.ThrowIfNull(run, nameof(runs));
+        foreach (var run in runs) PairedValues.RefuseInfinite(run, nameof(runs));
         if (runs.FirstOrDefault(run => run.Count != runs[0].Count) is { } odd)
             throw new ArgumentException($"All runs must have one value a query, got {runs[0].Count} and {odd.Count}.", nameof(runs));
         var known = Enumerable.Range(0, runs[0].Count).Select(i => runs.All(run => !double.IsNaN(run[i]))).ToArray();
@@ -136,6 +142,8 @@ public sealed record Bootstrap
     {
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(figure);
-        return [.. report.PerQuery.Select(q => q.Skipped == SkipReason.None ? figure(q) : double.NaN)];
+        double[] values = [.. report.PerQuery.Select(q => q.Skipped == SkipReason.None ? figure(q) : double.NaN)];
+        PairedValues.RefuseInfinite(values, nameof(figure));
+        return values;
     }
 }

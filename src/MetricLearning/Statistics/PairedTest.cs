@@ -24,14 +24,14 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
     /// <param name="permutations">The number of random exchanges, at least 1. Default: 10,000.</param>
     /// <param name="seed">The seed of the exchanges. Default: 0.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">The numbers of values or identities differ.</exception>
+    /// <exception cref="ArgumentException">The numbers of values or identities differ, or a value is infinite.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The confidence is not in (0, 1), or there is not at least 1 permutation.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public static PairedTest Compare(IReadOnlyList<double> first, IReadOnlyList<double> second, IReadOnlyList<long>? queryIdentities = null,
         double confidence = 0.95, int permutations = 10_000, ulong seed = 0, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(first);
-        ArgumentNullException.ThrowIfNull(second);
+        PairedValues.RefuseInfinite(first, nameof(first));
+        PairedValues.RefuseInfinite(second, nameof(second));
         Guard.Between(confidence, 0, 1);
         Guard.AtLeast(permutations, 1);
         if (first.Count != second.Count)

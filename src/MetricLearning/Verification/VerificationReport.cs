@@ -105,14 +105,15 @@ public sealed record VerificationReport
         }
     }
 
-    /// <summary>Formats a table of the figures, with the protocol.</summary>
+    /// <summary>Formats a table of the figures, with the protocol; "n/a" if there are no pairs of both kinds.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
         if (Protocol is not null) text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol}");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"{MatchingPairs:N0} matching and {NonMatchingPairs:N0} other pairs, {Distance} distance");
-        text.AppendLine(CultureInfo.InvariantCulture, $"  AUC {AreaUnderCurve:F6}   EER {100 * EqualErrorRate:F3} %");
+        if (double.IsNaN(matching)) text.AppendLine("  AUC n/a   EER n/a");
+        else text.AppendLine(CultureInfo.InvariantCulture, $"  AUC {AreaUnderCurve:F6}   EER {100 * EqualErrorRate:F3} %");
         foreach (var point in OperatingPoints)
             text.AppendLine(CultureInfo.InvariantCulture, $"  FMR {point.Target:G3}: TPR {100 * point.TruePositiveRate:F2} %, "
                 + $"accept below {point.Threshold:G6} [{point.ThresholdInterval.Low:G6}, {point.ThresholdInterval.High:G6}]");

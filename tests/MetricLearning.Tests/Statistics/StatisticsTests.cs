@@ -16,6 +16,39 @@ public class StatisticsTests
         Assert.Equal(high, interval.High, 1e-6);
     }
 
+    [Theory]
+    [InlineData(0, 1_800_000_000L, 0, 2.0493774724077676e-09)]
+    [InlineData(2, 1_800_000_000L, 1.3456071033052742e-10, 4.013715364513075e-09)]
+    [InlineData(1, 1_000_000L, 2.5317804e-08, 5.571633e-06)]
+    public void Rate_OfAFewInBillions_HasItsIntervalToFourDigits(long successes, long trials, double low, double high)
+    {
+        var interval = BinomialIntervals.Rate(successes, trials, 0.95);
+        Assert.Equal(low, interval.Low, 1e-4 * low);
+        Assert.Equal(high, interval.High, 1e-4 * high);
+    }
+
+    [Fact]
+    public void InfiniteValues_AreRefused_WithTheirPlace()
+    {
+        foreach (var value in new[] { double.PositiveInfinity, double.NegativeInfinity })
+        {
+            double[] bad = [1, double.NaN, value], good = [1, 2, 3];
+            var calls = new (string Name, Action Call)[]
+            {
+                ("values", () => new Bootstrap().OverQueries(bad)), ("values", () => new Bootstrap().OverIdentities(bad, [1, 2, 3])),
+                ("runs", () => new Bootstrap().OverIdentitiesAndRuns([good, bad], [1, 2, 3])),
+                ("first", () => PairedTest.Compare(bad, good)), ("second", () => PairedTest.Compare(good, bad)),
+                ("first", () => PairedTest.Compare(bad, bad)),
+            };
+            foreach (var (name, call) in calls)
+            {
+                var e = Assert.Throws<ArgumentException>(call);
+                Assert.Equal(name, e.ParamName);
+                Assert.Contains(FormattableString.Invariant($"got {value} at 2"), e.Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
     [Fact]
     public void AConfidenceOf0Or1_IsRefused()
     {
