@@ -1,5 +1,4 @@
 using MathNet.Numerics;
-using MathNet.Numerics.Distributions;
 using MathNet.Numerics.RootFinding;
 
 namespace MetricLearning;
@@ -7,9 +6,6 @@ namespace MetricLearning;
 /// <summary>Computes exact intervals of shares and of quantiles.</summary>
 internal static class BinomialIntervals
 {
-    /// <summary>The rate below which an end of an interval is found on a logarithmic scale.</summary>
-    private const double SmallRate = 1e-4;
-
     /// <summary>Computes the interval of Clopper and Pearson. It contains the rates for which neither this number of successes or fewer,
     /// nor this number or more, is too unlikely.</summary>
     /// <param name="successes">The successes, in [0, trials].</param>
@@ -21,18 +17,26 @@ internal static class BinomialIntervals
         if (trials == 0) return new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence);
         var (k, n, tail) = (successes, trials, (1 - confidence) / 2);
         var low = k == 0 ? 0 : Quantile(k, n - k + 1, tail);
-        var high = k == n ? 1 : k == 0 ? -SpecialFunctions.Expm1(Math.Log(tail) / n) : Quantile(k + 1, n - k, 1 - tail);
+        var high = k == n ? 1 : k == 0 ? HighOfNone(n, tail) : Quantile(k + 1, n - k, 1 - tail);
         return new ConfidenceInterval(k / n, low, high, confidence);
     }
 
-    /// <summary>The quantile of a Beta distribution. MathNet's own is exact to 10⁻¹² only, which is too coarse for a few of billions of
-    /// pairs.</summary>
+    /// <summary><c>1 − tail^(1/n)</c>, the upper end without a success, without cancellation for large n (Kahan's form of eˣ − 1).</summary>
+    private static double HighOfNone(double trials, double tail)
+    {
+        var x = Math.Log(tail) / trials;
+        var power = Math.Exp(x);
+        return power == 1 ? -x : (1 - power) * x / Math.Log(power);
+    }
+
+    /// <summary>The quantile of a Beta distribution, found on a logarithmic scale. MathNet's own is exact to about 10⁻¹²,
+    /// which is too coarse for a few of billions of pairs.</summary>
     private static double Quantile(double a, double b, double probability)
     {
-        var quantile = Beta.InvCDF(a, b, probability);
-        if (quantile > SmallRate) return quantile;
-        return Math.Exp(Brent.FindRoot(log => SpecialFunctions.BetaRegularized(a, b, Math.Exp(log)) - probability, Math.Log(1e-300),
-            Math.Log(2 * SmallRate), accuracy: 1e-12, maxIterations: 1000));
+        var least = Math.Log(1e-300);
+        return Excess(least) >= 0 ? 0 : Math.Exp(Brent.FindRoot(Excess, least, 0, accuracy: 1e-13, maxIterations: 1000));
+
+        double Excess(double log) => SpecialFunctions.BetaRegularized(a, b, Math.Exp(log)) - probability;
     }
 
     /// <summary>Finds the ranks, from 1, of two order statistics between which the quantile lies with the confidence; 0 and n + 1 mean

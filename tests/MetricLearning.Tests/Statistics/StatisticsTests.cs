@@ -28,6 +28,13 @@ public class StatisticsTests
     }
 
     [Fact]
+    public void Rate_WithoutASuccess_HasTheClosedForm()
+    {
+        for (var trials = 1; trials < 500; trials++)
+            Assert.Equal(1 - Math.Pow(0.025, 1.0 / trials), BinomialIntervals.Rate(0, trials, 0.95).High, 1e-13);
+    }
+
+    [Fact]
     public void InfiniteValues_AreRefused_WithTheirPlace()
     {
         foreach (var value in new[] { double.PositiveInfinity, double.NegativeInfinity })
