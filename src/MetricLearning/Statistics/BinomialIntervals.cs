@@ -21,7 +21,8 @@ internal static class BinomialIntervals
         return new ConfidenceInterval(k / n, low, high, confidence);
     }
 
-    /// <summary><c>1 − tail^(1/n)</c>, the upper end without a success, without cancellation for large n (Kahan's form of eˣ − 1).</summary>
+    /// <summary><c>1 − tail^(1/n)</c>, the upper end without a success, without cancellation for large n (Kahan's form of
+    /// eˣ − 1).</summary>
     private static double HighOfNone(double trials, double tail)
     {
         var x = Math.Log(tail) / trials;

@@ -67,7 +67,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
         if (IsEuclidean(this.distance)) offset = Column(norm => norm * norm);
         if (this.distance is CosineDistance) factor = Column(norm => 1 / Math.Max(norm, ZeroNorm));
         if (form.DividesBySignal) signals = Signals();
-        held = Held(queryFeatures, queries, queryRows) + (ReferenceEquals(queries, gallery) ? 0 : Held(galleryFeatures, gallery, galleryRows));
+        held = Held(queryFeatures, queries, queryRows)
+            + (ReferenceEquals(queries, gallery) ? 0 : Held(galleryFeatures, gallery, galleryRows));
 
         (Tensor, FeatureRows) Rows(Tensor features, string name)
         {

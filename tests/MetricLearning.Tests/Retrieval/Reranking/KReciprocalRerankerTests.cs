@@ -363,8 +363,8 @@ public class KReciprocalRerankerTests
         var (few, many, all) = (ones(2, 3), ones(2, 2), ones(3, 3));
         few[1, 2] = 1e30f;
         var squaring = new KReciprocalReranker { Dialect = KReciprocalDialect.TorchReId };
-        Assert.Contains("those of query 1 overflow in Float32", Assert.Throws<ArgumentException>(() => squaring.Rerank(few, many, all)).Message,
-            StringComparison.Ordinal);
+        Assert.Contains("those of query 1 overflow in Float32",
+            Assert.Throws<ArgumentException>(() => squaring.Rerank(few, many, all)).Message, StringComparison.Ordinal);
         using var plain = new KReciprocalReranker().Rerank(few, many, all);
         Assert.True(plain.Matrix().isfinite().all().item<bool>());
         var similarities = Assert.Throws<ArgumentException>(() => new KReciprocalReranker().Rerank(-few, -many, -all));
