@@ -53,6 +53,44 @@ public sealed class NetworkShapeTests : IDisposable
     }
 
     [Fact]
+    public async Task AnyNumberOfChannels_IsThatOfTheMean()
+    {
+        using var free = new OnnxEmbedder(MeanColor.Planes(folder, plain));
+        using var embedder = new OnnxEmbedder(Of([-1, -1, -1, -1]));
+        Assert.Equal(await free.EmbedAsync(RandomImage.Of(8, 8, 1)), await embedder.EmbedAsync(RandomImage.Of(8, 8, 1)));
+        using var gray = new OnnxEmbedder(Of([-1, -1, 8, 4], plain with { Mean = [0], Deviation = [1] }));
+        Assert.Single(await gray.EmbedAsync(RandomImage.Of(8, 8, 1)));
+    }
+
+    /// <summary>Networks of TensorFlow take float [N, H, W, C].</summary>
+    [Fact]
+    public void AxesInAnotherOrder_AreNamed() =>
+        Refused(Of([-1, 8, 4, 3]), "Its input 'images' is Float [-1, 8, 4, 3], so it takes 8 channels, but images have 3 or 1.");
+
+    [Theory, InlineData(2, 2), InlineData(3, 1), InlineData(1, 3), InlineData(4, 4)]
+    public void AMeanOrDeviationOfAnotherLength_IsNamed(int mean, int deviation) => Refused(
+        Of([-1, 3, 8, 4], plain with { Mean = new float[mean], Deviation = Enumerable.Repeat(1f, deviation).ToArray() }),
+        $"The Mean and the Deviation of its embedding space must both have three numbers (red, green, blue) or one (gray), got {mean} and "
+        + $"{deviation}.");
+
+    /// <summary>The memory of a run grows with the images that run at once, so a large limit costs nothing.</summary>
+    [Fact]
+    public async Task AnyLimitOfABatch_TakesMemoryForTheImagesOfARun()
+    {
+        var pixels = MeanColor.Write(folder, "pixel.onnx", new(), new("images", OnnxTypes.Byte, [-1, 1, 1, 1]),
+            [new("Cast", ["images"], ["numbers"], new Dictionary<string, object> { ["to"] = (long)OnnxTypes.Float }),
+                MeanColor.Mean("numbers", 1, 2)], new("embedding", OnnxTypes.Float, [-1, 1]));
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        using var embedder = new OnnxEmbedder(pixels, new() { MaxBatch = Array.MaxLength - 64 });
+        using var usual = new OnnxEmbedder(pixels);
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 1 << 24);
+        var images = Enumerable.Range(0, 300).Select(i => RandomImage.Of(1, 1, (ulong)i)).ToArray();
+        var vectors = await Task.WhenAll(images.Select(image => Task.Run(() => embedder.EmbedAsync(image))));
+        for (var i = 0; i < images.Length; i++) Assert.Equal(await usual.EmbedAsync(images[i]), vectors[i]);
+        Assert.Throws<ArgumentOutOfRangeException>("Threads", () => new OnnxEmbedderSettings { Threads = 1025 });
+    }
+
+    [Fact]
     public void AnOutputOfAnotherType_IsRefused()
     {
         var cast = new OnnxNode("Cast", ["means"], ["embedding"], new Dictionary<string, object> { ["to"] = (long)OnnxTypes.Int64 });
@@ -74,6 +112,9 @@ public sealed class NetworkShapeTests : IDisposable
         Assert.StartsWith($"{path}: ", error.Message, StringComparison.Ordinal);
         Assert.Contains(part, error.Message, StringComparison.Ordinal);
     }
+
+    private string Of(long[] images, EmbeddingSpace? space = null) => MeanColor.Write(folder, "axes.onnx", space ?? plain,
+        new("images", OnnxTypes.Float, images), [MeanColor.Mean("images", 2, 3)], new("embedding", OnnxTypes.Float, [-1, images[1]]));
 
     private string Network(OnnxNode[] nodes, long[] embedding, long images = -1) => MeanColor.Write(folder, "network.onnx", plain,
         new("images", OnnxTypes.Float, [images, 3, 8, 4]), nodes, new("embedding", OnnxTypes.Float, embedding));

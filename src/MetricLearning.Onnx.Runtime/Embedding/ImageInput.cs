@@ -26,19 +26,22 @@ internal sealed class ImageInput
                 $"Its input '{name}' is {ImageNetwork.Describe(input)}, neither float [N, C, H, W] nor uint8 [N, H, W, C].");
         Type = input.ElementDataType;
         var (isPixels, shape) = (Type == TensorElementType.UInt8, input.Dimensions);
+        var channels = isPixels ? shape[3] : shape[1];
+        if (channels > 0 && channels is not (1 or 3))
+            throw new InvalidDataException($"Its input '{name}' is {ImageNetwork.Describe(input)}, so it takes {channels} channels, but "
+                + "images have 3 or 1. A float input must be [N, C, H, W], and a uint8 input must be [N, H, W, C].");
         FixedBatch = shape[0] > 0 ? shape[0] : null;
         var (height, width) = isPixels ? (shape[1], shape[2]) : (shape[2], shape[3]);
         Height = Known("height", height, space.Height);
         Width = Known("width", width, space.Width);
         if (space.Interpolation is not (null or "bilinear"))
             throw new InvalidDataException($"Its images are resized with '{space.Interpolation}', but only 'bilinear' is supported.");
-        Channels = isPixels ? shape[3] : shape[1];
         resize = new Resize(Height, Width);
-        if (!isPixels) normalize = space is { Mean: { } mean, Deviation: { } deviation } ? new Normalize(mean, deviation)
-            : throw new InvalidDataException("It does not give the mean and deviation of images; set them in the settings' Space.");
-        if (Channels is not (1 or 3) || (normalize?.Channels ?? Channels) != Channels)
-            throw new InvalidDataException(
-                $"It takes {Channels} channels, but images are prepared with {normalize?.Channels ?? 3}.");
+        if (!isPixels) normalize = Normalization(space);
+        // A network that takes any number of channels gets those of the mean.
+        Channels = channels > 0 ? channels : normalize?.Channels ?? 3;
+        if ((normalize?.Channels ?? Channels) != Channels)
+            throw new InvalidDataException($"It takes {Channels} channels, but images are prepared with {normalize!.Channels}.");
         var bytes = (long)Channels * Height * Width * (isPixels ? 1 : sizeof(float));
         ImageBytes = bytes <= LargestImage ? (int)bytes
             : throw new InvalidDataException(FormattableString.Invariant($"Its images have {bytes:N0} bytes, too many."));
@@ -77,6 +80,15 @@ internal sealed class ImageInput
         for (var i = 0; i < Height * Width; i++)
             if (Channels == 1) target[i] = PillowColor.Luma(gray[i]);
             else pixels.Slice(i * Picture.BytesPerPixel, 3).CopyTo(target[(3 * i)..]);
+    }
+
+    private static Normalize Normalization(EmbeddingSpace space)
+    {
+        if (space is not { Mean: { } mean, Deviation: { } deviation })
+            throw new InvalidDataException("It does not give the mean and deviation of images; set them in the settings' Space.");
+        return mean.Count is 1 or 3 && deviation.Count == mean.Count ? new Normalize(mean, deviation)
+            : throw new InvalidDataException("The Mean and the Deviation of its embedding space must both have three numbers (red, green, "
+                + $"blue) or one (gray), got {mean.Count} and {deviation.Count}.");
     }
 
     private static int Known(string what, int size, int? given) =>

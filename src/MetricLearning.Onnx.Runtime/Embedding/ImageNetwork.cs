@@ -13,8 +13,8 @@ internal sealed class ImageNetwork : IDisposable
 
     private readonly InferenceSession session;
     private readonly string output;
-    private readonly byte[] bytes;
-    private readonly int start;
+    private byte[] bytes = [];
+    private int room, start;
 
     /// <summary>Loads a network, and runs it once on empty images. So a network that gives no vector for each image is refused here, and
     /// not under load.</summary>
@@ -32,10 +32,6 @@ internal sealed class ImageNetwork : IDisposable
                 throw Input.FixedBatch is not null ? new InvalidDataException($"It takes {MostImages} images at once, too many.")
                     : new ArgumentException($"settings must have a MaxBatch of at most {most} for images of {Input.ImageBytes} bytes, "
                         + $"got {MostImages}.", nameof(settings));
-            // Native code reads the buffer, so it is pinned. It begins at a multiple of 64, because the order in which ONNX Runtime sums
-            // numbers depends on the address, and the last bit of a sum depends on the order.
-            bytes = GC.AllocateArray<byte>(MostImages * Input.ImageBytes + Alignment - 1, pinned: true);
-            start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Alignment - 1));
             Dimension = TriedDimension();
         }
         catch
@@ -56,7 +52,20 @@ internal sealed class ImageNetwork : IDisposable
     /// <summary>The dimension of the embeddings.</summary>
     public int Dimension { get; }
 
-    /// <summary>The place of an image in the next batch.</summary>
+    /// <summary>Makes room for the images of the next batch. The memory grows with the largest batch so far.</summary>
+    /// <param name="count">The number of images.</param>
+    public void Reserve(int count)
+    {
+        if (count <= room) return;
+        var images = Input.FixedBatch ?? (int)Math.Min(MostImages, Math.Max(count, 2L * room));
+        // Native code reads the buffer, so it is pinned. It begins at a multiple of 64, because the order in which ONNX Runtime sums
+        // numbers depends on the address, and the last bit of a sum depends on the order.
+        bytes = GC.AllocateArray<byte>(images * Input.ImageBytes + Alignment - 1, pinned: true);
+        start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Alignment - 1));
+        room = images;
+    }
+
+    /// <summary>The place of an image in the next batch, for which there is room.</summary>
     public Span<byte> Place(int image) => bytes.AsSpan(start + image * Input.ImageBytes, Input.ImageBytes);
 
     /// <summary>Computes the embeddings of the first images in the places.</summary>
@@ -102,6 +111,7 @@ internal sealed class ImageNetwork : IDisposable
         try
         {
             var length = 0;
+            Reserve(count);
             Run(count, (vector, _) => length = vector.Length);
             return Space.Dimension is { } asked && asked != length ? throw new InvalidDataException(
                 $"Its embedding space has embeddings of {asked} numbers, but its output '{output}' has {length}.") : length;

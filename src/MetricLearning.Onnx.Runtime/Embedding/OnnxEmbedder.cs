@@ -53,7 +53,8 @@ public sealed class OnnxEmbedder : IDisposable
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
         network = InputFile.Naming(path, () => new ImageNetwork(path, settings));
         decoders = new(settings.Decoders);
-        queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(2 * network.MostImages) { SingleReader = true });
+        var waiting = (int)Math.Min(2L * network.MostImages, int.MaxValue);
+        queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(waiting) { SingleReader = true });
         worker = new Thread(Work) { IsBackground = true, Name = nameof(OnnxEmbedder) };
         worker.Start();
     }
@@ -164,7 +165,7 @@ public sealed class OnnxEmbedder : IDisposable
 
     private void Work()
     {
-        var batch = new List<Request>(network.MostImages);
+        var batch = new List<Request>();
         while (queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             batch.Clear();
@@ -185,6 +186,7 @@ public sealed class OnnxEmbedder : IDisposable
 
     private void Run(List<Request> batch)
     {
+        network.Reserve(batch.Count);
         for (var i = 0; i < batch.Count; i++) batch[i].Bytes.AsSpan(0, network.Input.ImageBytes).CopyTo(network.Place(i));
         network.Run(batch.Count, (vector, i) =>
         {

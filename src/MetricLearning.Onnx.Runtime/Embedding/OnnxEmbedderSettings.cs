@@ -17,9 +17,10 @@ public sealed record OnnxEmbedderSettings
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxBatch { get; init => field = Guard.AtLeast(value, 1); } = 8;
 
-    /// <summary>The number of threads of one run of the network; 0 for ONNX Runtime's choice, the number of cores. Default: 0.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
-    public int Threads { get; init => field = Guard.AtLeast(value, 0); }
+    /// <summary>The number of threads of one run of the network; 0 for ONNX Runtime's choice, the number of cores. At most 1,024. Default:
+    /// 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not in [0, 1024].</exception>
+    public int Threads { get; init => field = (int)Guard.Within(value, 0, 1024); }
 
     /// <summary>The number of images that are decoded at once. Further callers wait, so memory is bounded. Default: the number of
     /// processors.</summary>
