@@ -1,4 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.VectorData;
+using Npgsql;
 
 namespace MetricLearning.Search.Tests;
 
@@ -39,6 +41,39 @@ public class WithoutServerTests
             Assert.Throws<ArgumentOutOfRangeException>("RetryPause", () => new PostgresVectorStore(Nowhere) { RetryPause = pause });
         foreach (var parts in new[] { -1, 10_001, int.MaxValue })
             Assert.Throws<ArgumentOutOfRangeException>("Partitions", () => new PostgresVectorStore(Nowhere) { Partitions = parts });
+        Assert.Throws<ArgumentException>("Schema", () => new PostgresVectorStore(Nowhere) { Schema = "" });
+    }
+
+    /// <summary>A wrong text ends a program when it registers its services, not in its first request.</summary>
+    [Theory, InlineData("nonsense", "Format of the initialization string")]
+    [InlineData("Host=x;Prot=1", "Couldn't set prot, because there is no such setting.")]
+    [InlineData("Host=x;Port=abc;Password=secret", "Couldn't set port. The input string 'abc'"), InlineData("Host=;", "Host is missing.")]
+    [InlineData("Host=x;Timeout=-5", "Couldn't set timeout"), InlineData("Host=x;Port=99999999999", "Couldn't set port")]
+    public void ATextThatIsNoConnectionString_IsRefused(string text, string why)
+    {
+        foreach (var act in new Action[]
+        {
+            () => new PostgresVectorStore(text).Dispose(), () => new ServiceCollection().AddPostgresVectorStore(text),
+        })
+        {
+            var error = Assert.Throws<ArgumentException>("connectionString", act);
+            Assert.StartsWith("connectionString must be a connection string of PostgreSQL", error.Message, StringComparison.Ordinal);
+            Assert.Contains(why, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task ADisposedStore_LeavesTheConnectionsToTheirOwner_AndUsesThemNoMore()
+    {
+        await using var source = NpgsqlDataSource.Create(Nowhere);
+        var store = new PostgresVectorStore(source);
+        var items = store.GetCollection<int, Item>("items");
+        store.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => items.GetAsync(1));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => store.CollectionExistsAsync("items"));
+        Assert.Throws<ObjectDisposedException>(() => store.GetCollection<int, Item>("items"));
+        await Assert.ThrowsAsync<NpgsqlException>(async () => await source.OpenConnectionAsync());
     }
 
     [Fact]

@@ -198,6 +198,16 @@ public sealed class SqliteStoreTests : StoreConformance
     public void MemoryInPlaceOfAFile_IsRefused() => Assert.Contains(nameof(MemoryVectorStore),
         Assert.Throws<ArgumentException>(() => new SqliteVectorStore(":memory:")).Message, StringComparison.Ordinal);
 
+    /// <summary>SQLite would make a file of this name.</summary>
+    [Theory, InlineData("Data Source=x.db"), InlineData("data source=x.db;Mode=ReadOnly"), InlineData("Filename=x.db")]
+    [InlineData("DataSource=x.db")]
+    public void AConnectionStringInPlaceOfAPath_IsRefused(string text)
+    {
+        var error = Assert.Throws<ArgumentException>("path", () => new SqliteVectorStore(text));
+        Assert.Contains($"got the connection string '{text}'", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>("path", () => new ServiceCollection().AddSqliteVectorStore(text));
+    }
+
     [Fact]
     public void AFolderInPlaceOfAFile_IsNamed() => Assert.Contains("This is a folder", Assert.Throws<VectorStoreException>(() =>
         new SqliteVectorStore(Path.GetDirectoryName(folder.File("x"))!)).Message, StringComparison.Ordinal);

@@ -83,7 +83,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override async Task<TRecord?> GetAsync(TKey key, RecordRetrievalOptions? options = null,
         CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(key);
+        Model.Checked(key, nameof(key));
         await foreach (var record in FindAsync(Storable([key]), options, cancellationToken).ConfigureAwait(false)) return record;
         return null;
     }
@@ -94,6 +94,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     /// <param name="options">Whether the records have their vectors. Default: they do not.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ArgumentNullException">The keys, or one of them, are null.</exception>
+    /// <exception cref="ArgumentException">A key has another type than the keys of the collection.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the server fails.</exception>
     public override IAsyncEnumerable<TRecord> GetAsync(IEnumerable<TKey> keys, RecordRetrievalOptions? options = null,
         CancellationToken cancellationToken = default)
@@ -230,8 +231,8 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     }
 
     /// <summary>The keys that the table can have.</summary>
-    private static TKey[] Storable(IEnumerable<TKey> keys) =>
-        [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).Where(key => StoredText.CanKeepValue(key))];
+    private TKey[] Storable(IEnumerable<TKey> keys) =>
+        [.. keys.Select(key => Model.Checked(key, nameof(keys))).Where(key => StoredText.CanKeepValue(key))];
 
     private string Select(bool withVectors) => $"SELECT {columns.DataNames}{(withVectors ? columns.VectorList : "")} FROM {table.Table}";
 

@@ -11,6 +11,7 @@ namespace MetricLearning.Search;
 /// loads it into the database (<c>CREATE EXTENSION vector</c>) if needed; the database user must then have the right to do so.</para>
 /// <para>A call is retried up to <see cref="Retries"/> times if the server cannot be reached, is starting, or aborts the transaction. A
 /// retried write may come after the write of another program.</para>
+/// <para>A disposed store and its collections throw an <see cref="ObjectDisposedException"/>.</para>
 /// <para>Thread safety: any number of threads may call it at once, and any number of processes may use the database.</para>
 /// </remarks>
 /// <example><code>
@@ -55,7 +56,7 @@ public sealed class PostgresVectorStore : VectorStore
 
     /// <summary>The schema of the tables. The schema must exist. Default: public.</summary>
     /// <exception cref="ArgumentException">The name is null, empty or too long.</exception>
-    public string Schema { get; init => field = SqlNames.Checked(Guard.NotNull(value), "a schema"); } = "public";
+    public string Schema { get; init => field = SqlNames.Checked(Guard.NotNull(value), "a schema", nameof(Schema)); } = "public";
 
     /// <summary>Makes vectors if records and searches have other inputs, such as images or texts, in place of vectors. Default: null; then
     /// they must have vectors.</summary>
@@ -111,6 +112,7 @@ public sealed class PostgresVectorStore : VectorStore
     /// <param name="definition">The properties of records. Default: null, taken from the attributes of the type.</param>
     /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; the name of a column is too long or occurs
     /// twice; or no vector has as many dimensions as <see cref="EmbeddingSpace"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
     /// have.</exception>
@@ -125,6 +127,7 @@ public sealed class PostgresVectorStore : VectorStore
     /// <param name="definition">The properties of records.</param>
     /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; the definition is null; the name of a column is
     /// too long or occurs twice; or no vector has as many dimensions as <see cref="EmbeddingSpace"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The store is disposed.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
     /// have.</exception>
     public override PostgresCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
@@ -177,6 +180,7 @@ public sealed class PostgresVectorStore : VectorStore
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        if (disposing) Server.Close();
         if (disposing && owns) source.Dispose();
         base.Dispose(disposing);
     }
@@ -200,16 +204,34 @@ public sealed class PostgresVectorStore : VectorStore
             return names;
         }, cancellationToken);
 
-    private static string Checked(string name)
+    private string Checked(string name)
     {
+        Server.RequireOpen();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         return name != CollectionList.Name ? SqlNames.Checked(name, "a collection")
             : throw new ArgumentException($"name must not be '{name}', which is the table of collections.", nameof(name));
     }
 
-    private static NpgsqlDataSource Source(string connectionString)
+    /// <summary>Refuses a text that is not a connection string. The message does not have the text, because passwords are in it.</summary>
+    /// <exception cref="ArgumentException">The text is null, empty or not a connection string.</exception>
+    internal static NpgsqlDataSource Source(string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
-        return NpgsqlDataSource.Create(connectionString);
+        try
+        {
+            return NpgsqlDataSource.Create(connectionString);
+        }
+        catch (ArgumentException e)
+        {
+            var said = e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal).TrimEnd('.');
+            var why = e is ArgumentNullException ? $"{e.ParamName} is missing." : e.InnerException switch
+            {
+                KeyNotFoundException => $"{said}, because there is no such setting.",
+                { } inner => $"{said}. {inner.Message}",
+                null => $"{said}.",
+            };
+            throw new ArgumentException("connectionString must be a connection string of PostgreSQL, such as "
+                + $"'Host=localhost;Database=gallery;Username=me;Password=mine'. {why}", nameof(connectionString), e);
+        }
     }
 }

@@ -14,10 +14,10 @@ public static class PostgresVectorStoreServices
     /// <param name="connectionString">The connection string, as Npgsql reads it.</param>
     /// <returns>The same services.</returns>
     /// <exception cref="ArgumentNullException">The services are null.</exception>
-    /// <exception cref="ArgumentException">The connection string is null, empty or blank.</exception>
+    /// <exception cref="ArgumentException">The text is null, empty, blank or not a connection string.</exception>
     public static IServiceCollection AddPostgresVectorStore(this IServiceCollection services, string connectionString)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
+        PostgresVectorStore.Source(connectionString).Dispose();        // so that the program stops at its start, not in the first request
         return services.AddPostgresVectorStore(provider => new PostgresVectorStore(connectionString)
         {
             EmbeddingGenerator = provider.GetService<IEmbeddingGenerator>(),

@@ -14,12 +14,13 @@ internal static class SqlNames
     /// <summary>Refuses a name that PostgreSQL cannot store unchanged.</summary>
     /// <param name="name">The name.</param>
     /// <param name="what">The kind of object in messages.</param>
-    public static string Checked(string name, string what)
+    /// <param name="argument">The argument or property that has the name.</param>
+    public static string Checked(string name, string what, string argument = "name")
     {
         if (!StoredText.CanKeepValue(name) || Encoding.UTF8.GetByteCount(name) is < 1 or > MostBytes)
             throw new ArgumentException(!UnicodeText.IsWhole(name)
                 ? $"The name of {what} must be valid Unicode, but '{UnicodeText.Shown(name)}' {UnicodeText.Flaw}."
-                : $"The name of {what} must have 1 to {MostBytes} bytes in UTF-8 and no character U+0000, got '{name}'.", nameof(name));
+                : $"The name of {what} must have 1 to {MostBytes} bytes in UTF-8 and no character U+0000, got '{name}'.", argument);
         return name;
     }
 }

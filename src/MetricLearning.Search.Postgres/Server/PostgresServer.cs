@@ -15,6 +15,7 @@ internal sealed class PostgresServer
     private static readonly TimeSpan longestPause = TimeSpan.FromMinutes(1);
 
     private readonly NpgsqlDataSource source;
+    private bool isClosed;
 
     /// <param name="source">The connections.</param>
     public PostgresServer(NpgsqlDataSource source)
@@ -46,6 +47,12 @@ internal sealed class PostgresServer
         return pause < longestPause ? pause : longestPause;
     }
 
+    /// <summary>Refuses all further calls.</summary>
+    public void Close() => Volatile.Write(ref isClosed, true);
+
+    /// <summary>Refuses calls after the store was disposed. The owner of the connections may still use them.</summary>
+    public void RequireOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref isClosed), typeof(PostgresVectorStore));
+
     /// <summary>Runs an action with a connection.</summary>
     /// <param name="operation">The name of the operation in exceptions.</param>
     /// <param name="act">The action. It is called again if the server failed, so it must be repeatable.</param>
@@ -55,6 +62,7 @@ internal sealed class PostgresServer
         for (var attempt = 0; ; attempt++)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            RequireOpen();
             try
             {
                 var connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);

@@ -42,18 +42,18 @@ public sealed class SqliteVectorStore : ExactVectorStore
     /// <summary>The name of the kind of store in metadata.</summary>
     public const string SystemName = Database.SystemName;
 
+    private static readonly string[] sources = ["Data Source=", "DataSource=", "Filename="];
+
     /// <summary>Opens a file, or creates it if it does not exist.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="ArgumentException">The path is null, empty, blank or <c>:memory:</c>.</exception>
+    /// <exception cref="ArgumentException">The path is null, empty, blank, <c>:memory:</c> or a connection string.</exception>
     /// <exception cref="VectorStoreException">The file cannot be opened, is not such a store, or was written by a newer version. The
     /// message names it.</exception>
     public SqliteVectorStore(string path) : base(SystemName, path)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        if (path is ":memory:") throw new ArgumentException(
-            "path must name a file, got ':memory:'. MemoryVectorStore keeps its collections in memory.", nameof(path));
+        Path = CheckedPath(path);
         ScanCompilation.Begin();
-        (Path, Database) = (path, new Database(path));
+        Database = new Database(path);
         Files = new PackedFiles(Database);
     }
 
@@ -113,6 +113,18 @@ public sealed class SqliteVectorStore : ExactVectorStore
         });
         if (deleted is not null) Files.Delete(deleted.Id);
         return Task.CompletedTask;
+    }
+
+    /// <summary>Refuses a path that is not that of a file. SQLite would make a file of that name of a connection string.</summary>
+    internal static string CheckedPath(string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        if (path is ":memory:") throw new ArgumentException(
+            "path must name a file, got ':memory:'. MemoryVectorStore keeps its collections in memory.", nameof(path));
+        if (Array.Find(sources, word => path.StartsWith(word, StringComparison.OrdinalIgnoreCase)) is { } source)
+            throw new ArgumentException($"path must name a file, got the connection string '{path}'. Give only what stands behind "
+                + $"'{source}'.", nameof(path));
+        return path;
     }
 
     internal override ExactCollection<TKey, TRecord> Collection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model) =>

@@ -14,10 +14,10 @@ public static class SqliteVectorStoreServices
     /// <param name="path">The file. It is created when the store is first needed, if it does not exist.</param>
     /// <returns>The same services.</returns>
     /// <exception cref="ArgumentNullException">The services are null.</exception>
-    /// <exception cref="ArgumentException">The path is null, empty or blank.</exception>
+    /// <exception cref="ArgumentException">The path is null, empty, blank, <c>:memory:</c> or a connection string.</exception>
     public static IServiceCollection AddSqliteVectorStore(this IServiceCollection services, string path)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        SqliteVectorStore.CheckedPath(path);
         return services.AddSqliteVectorStore(provider => new SqliteVectorStore(path)
         {
             EmbeddingGenerator = provider.GetService<IEmbeddingGenerator>(),

@@ -64,14 +64,14 @@ public sealed class ExactIndex<TKey> where TKey : notnull
     /// <exception cref="ArgumentException">The index already has the key, or the vector has another width, is not finite, or is all zeros
     /// for the cosine.</exception>
     public void Add(TKey key, ReadOnlySpan<float> vector, RowLabels? labels = null) =>
-        Write([One(key, vector, labels)], replaces: false, nameof(vector));
+        table.Write([One(key, vector, labels)], replaces: false, nameof(vector), nameof(key));
 
     /// <summary>Adds rows. If it throws, none is added. One call with many rows is faster than many calls.</summary>
     /// <param name="rows">The rows.</param>
     /// <exception cref="ArgumentNullException">The rows, or one of them, are null.</exception>
     /// <exception cref="ArgumentException">A key occurs twice, the index already has a key, or a vector has another width, is not finite,
     /// or is all zeros for the cosine. The message names the row.</exception>
-    public void Add(IEnumerable<SearchRow<TKey>> rows) => Write(List(rows), replaces: false, nameof(rows));
+    public void Add(IEnumerable<SearchRow<TKey>> rows) => table.Write(List(rows), replaces: false, nameof(rows));
 
     /// <summary>Adds a row, or replaces the row with the same key.</summary>
     /// <param name="key">The key.</param>
@@ -80,14 +80,14 @@ public sealed class ExactIndex<TKey> where TKey : notnull
     /// <exception cref="ArgumentNullException">The key is null.</exception>
     /// <exception cref="ArgumentException">The vector has another width, is not finite, or is all zeros for the cosine.</exception>
     public void Upsert(TKey key, ReadOnlySpan<float> vector, RowLabels? labels = null) =>
-        Write([One(key, vector, labels)], replaces: true, nameof(vector));
+        table.Write([One(key, vector, labels)], replaces: true, nameof(vector));
 
     /// <summary>Adds rows, or replaces the rows with the same keys. If it throws, nothing has changed.</summary>
     /// <param name="rows">The rows.</param>
     /// <exception cref="ArgumentNullException">The rows, or one of them, are null.</exception>
     /// <exception cref="ArgumentException">A key occurs twice, or a vector has another width, is not finite, or is all zeros for the
     /// cosine. The message names the row.</exception>
-    public void Upsert(IEnumerable<SearchRow<TKey>> rows) => Write(List(rows), replaces: true, nameof(rows));
+    public void Upsert(IEnumerable<SearchRow<TKey>> rows) => table.Write(List(rows), replaces: true, nameof(rows));
 
     /// <summary>Removes a row.</summary>
     /// <param name="key">Its key.</param>
@@ -201,8 +201,6 @@ public sealed class ExactIndex<TKey> where TKey : notnull
         string name, CancellationToken cancellationToken) =>
         table.Search(queries, k, conditions, (key, labels, score) => new SearchHit<TKey>(key, ExactScore.Shown(Metric, score), labels),
             name, cancellationToken);
-
-    private void Write(List<NewRow<TKey, RowLabels>> rows, bool replaces, string name) => table.Write(rows, replaces, name);
 
     private static NewRow<TKey, RowLabels> One(TKey key, ReadOnlySpan<float> vector, RowLabels? labels) =>
         new(KeyGuard.NotNull(key, nameof(key)), vector.ToArray(), labels ?? RowLabels.None);

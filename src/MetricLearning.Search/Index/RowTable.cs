@@ -83,9 +83,10 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
     /// <summary>Writes rows. If it throws, none is written.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="replaces">Whether a row may replace the row with the same key; otherwise such a row is refused.</param>
-    /// <param name="name">The name of the argument that holds the rows.</param>
+    /// <param name="name">The name of the argument that holds the rows, or the vector of the only one.</param>
+    /// <param name="key">The name of the argument that is the key of the only row; null if another argument holds rows.</param>
     /// <exception cref="ArgumentException">A vector is not valid, a key occurs twice, or the table already has it.</exception>
-    public void Write(IReadOnlyList<NewRow<TKey, TData>> rows, bool replaces, string name)
+    public void Write(IReadOnlyList<NewRow<TKey, TData>> rows, bool replaces, string name, string? key = null)
     {
         for (var i = 0; i < rows.Count; i++)
             if (VectorFault.Of(Shape, rows[i].Vector.Span) is { } fault) throw fault.In(name, $"row {i} (key {KeyText.Of(rows[i].Key)})");
@@ -101,8 +102,8 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
                 if (places.TryGetValue(row.Key, out var place))
                 {
                     if (!replaces)
-                        throw new ArgumentException(
-                            $"{name} must have new keys, got {KeyText.Of(row.Key)}, which the index already has.", name);
+                        throw new ArgumentException($"{(key is null ? $"{name} must have new keys" : $"{key} must be new")}, got "
+                            + $"{KeyText.Of(row.Key)}, which the index already has.", key ?? name);
                     replaced.Add(place);
                 }
             var now = snapshot;

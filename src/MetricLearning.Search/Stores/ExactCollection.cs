@@ -67,7 +67,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     /// <inheritdoc/>
     public override Task<TRecord?> GetAsync(TKey key, RecordRetrievalOptions? options = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(key);
+        Model.Checked(key, nameof(key));
         cancellationToken.ThrowIfCancellationRequested();
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
         using var view = Existing();
@@ -80,12 +80,13 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     /// <param name="options">Whether the records have their vectors. Default: they do not.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ArgumentNullException">The keys, or one of them, are null.</exception>
+    /// <exception cref="ArgumentException">A key has another type than the keys of the collection.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the store cannot read.</exception>
     public override async IAsyncEnumerable<TRecord> GetAsync(IEnumerable<TKey> keys, RecordRetrievalOptions? options = null,
         [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).Distinct()];
+        TKey[] given = [.. keys.Select(key => Model.Checked(key, nameof(keys))).Distinct()];
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
         await Task.CompletedTask.ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
@@ -161,7 +162,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     public override Task DeleteAsync(IEnumerable<TKey> keys, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).Where(key => UnicodeText.IsWholeIn(key))];
+        TKey[] given = [.. keys.Select(key => Model.Checked(key, nameof(keys))).Where(key => UnicodeText.IsWholeIn(key))];
         cancellationToken.ThrowIfCancellationRequested();
         Existing().Dispose();
         if (given.Length > 0) Remove(given);

@@ -40,8 +40,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         (this.model, this.space) = (model, space);
         Vectors = [.. model.VectorProperties];
         Distances = [.. Vectors.Select(RecordDistance.Of)];
-        Shapes = [.. Vectors.Zip(Distances, (property, distance) => new RowShape(distance.Metric,
-            (int)Guard.Within(property.Dimensions, 1, RowShape.LargestWidth, property.ModelName)))];
+        Shapes = [.. Vectors.Zip(Distances, (property, distance) => new RowShape(distance.Metric, WidthOf(property)))];
         values = [.. model.Properties.Except(Vectors)];
         (Schema, earlierSchema) = (Describe(NameOf), Describe(type => type.Name));
         if (space?.Dimension is { } dimension && Vectors.Length > 0 && !Array.Exists(Vectors, vector => vector.Dimensions == dimension))
@@ -75,6 +74,14 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
 
     /// <summary>The key.</summary>
     public KeyPropertyModel Key => model.KeyProperty;
+
+    /// <summary>Returns a key if it has the type of the collection's keys. The keys of dictionaries are objects of any type.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="name">The name of the argument.</param>
+    /// <exception cref="ArgumentException">The key is null or has another type.</exception>
+    public TKey Checked(TKey key, string name) => Key.Type.IsInstanceOfType(KeyGuard.NotNull(key, name)) ? key
+        : throw new ArgumentException($"{name} must be {NameOf(Key.Type)}, the type of '{Key.ModelName}', got {NameOf(key.GetType())} "
+            + $"{KeyText.Of(key)}.", name);
 
     /// <summary>Whether an embedding generator makes vectors of the records.</summary>
     public bool Generates => model.EmbeddingGenerationRequired;
@@ -151,6 +158,10 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     private string Describe(Func<Type, string> nameOf) => string.Join("; ",
         values.Select(property => $"{property.StorageName} {nameOf(property.Type)}").Order(StringComparer.Ordinal).Concat(
             Vectors.Zip(Distances, (property, distance) => $"{property.StorageName} vector {property.Dimensions} {distance.Metric}")));
+
+    private static int WidthOf(VectorPropertyModel property) => property.Dimensions <= RowShape.LargestWidth ? property.Dimensions
+        : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The vector '{property.ModelName}' must have 1 to "
+            + $"{RowShape.LargestWidth:N0} dimensions, got {property.Dimensions}."), property.ModelName);
 
     /// <summary>The name of a type with what it is of, such as <c>Int32?</c> and <c>List&lt;String&gt;</c>. Earlier builds wrote
     /// <c>Nullable`1</c> and <c>List`1</c>.</summary>

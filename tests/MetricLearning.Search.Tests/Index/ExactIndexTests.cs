@@ -118,7 +118,8 @@ public class ExactIndexTests
     {
         var index = new ExactIndex<int>(3);
         index.Add(1, x);
-        Assert.Contains("1, which the index already has", Assert.Throws<ArgumentException>(() => index.Add(1, y)).Message,
+        Assert.Contains("key must be new, got 1, which the index already has",
+            Assert.Throws<ArgumentException>("key", () => index.Add(1, y)).Message,
             StringComparison.Ordinal);
         Assert.Contains("got 2 twice", Assert.Throws<ArgumentException>(() => index.Add([new(2, x), new(2, y)])).Message,
             StringComparison.Ordinal);

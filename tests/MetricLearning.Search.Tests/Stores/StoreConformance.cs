@@ -183,6 +183,36 @@ public abstract class StoreConformance : IDisposable
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await items.SearchAsync(query, 1, ByVector()).ToListAsync());
         await Assert.ThrowsAsync<ObjectDisposedException>(() => Store.CollectionExistsAsync("items"));
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await Store.ListCollectionNamesAsync().ToListAsync());
+        Assert.Throws<ObjectDisposedException>(() => Store.GetCollection<int, Item>("items"));
+    }
+
+    /// <summary>The keys of dictionaries are objects. A key of another type was sometimes found, sometimes not, and sometimes an error of
+    /// the server.</summary>
+    [Fact]
+    public async Task AKeyOfAnotherType_IsRefused()
+    {
+        var collection = Store.GetDynamicCollection("keys", Definition());
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "5" });
+        foreach (var key in new object[] { 5, 5L, 5.0, Guid.Empty, '5' })
+        {
+            var error = await Assert.ThrowsAsync<ArgumentException>("key", () => collection.GetAsync(key));
+            Assert.Contains($"must be String, the type of 'Key', got {key.GetType().Name}", error.Message, StringComparison.Ordinal);
+            await Assert.ThrowsAsync<ArgumentException>("keys", async () => await collection.GetAsync(["5", key]).ToListAsync());
+            await Assert.ThrowsAsync<ArgumentException>("keys", () => collection.DeleteAsync(key));
+            await Assert.ThrowsAsync<ArgumentException>("keys", () => collection.DeleteAsync(["5", key]));
+        }
+        Assert.NotNull(await collection.GetAsync("5"));
+    }
+
+    [Fact]
+    public void TooManyDimensions_AreRefused()
+    {
+        var error = Assert.Throws<ArgumentException>("Vector", () => Store.GetDynamicCollection("wide", new VectorStoreCollectionDefinition
+        {
+            Properties = [new VectorStoreKeyProperty("Id", typeof(int)), new VectorStoreVectorProperty("Vector", typeof(float[]), 65_537)],
+        }));
+        Assert.StartsWith("The vector 'Vector' must have 1 to 65,536 dimensions, got 65537.", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>A canceled call throws, also if it would have nothing to do.</summary>
