@@ -56,7 +56,7 @@ root.SetAction(async (parsed, cancellationToken) =>
             Waiting = parsed.GetValue(waiting),
         },
     });
-    await app.StartAsync(cancellationToken);
+    await Listening.StartAsync(app, listen.Read(parsed).ToString(), cancellationToken);
     Ui.Line($"Listening on {app.Urls.First()}. Ctrl-C stops the program.");
     await app.WaitForShutdownAsync(cancellationToken);
     return 0;

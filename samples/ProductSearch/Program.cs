@@ -38,7 +38,7 @@ root.SetAction(async (parsed, cancellationToken) =>
         Seed = parsed.GetValue(seed),
     };
     await using var app = Server.Create(settings);
-    await app.StartAsync(cancellationToken);
+    await Listening.StartAsync(app, place.ToString(), cancellationToken);
     Ui.Line($"The catalogue is kept in {settings.Data.FullName}.");
     Ui.Line($"Open {app.Urls.First()} in a browser. Ctrl-C stops the program.");
     await app.WaitForShutdownAsync(cancellationToken);

@@ -80,7 +80,7 @@ app.MapMethods("/pictures/{**key}", getOrHead, (string key) =>
         return Results.NotFound();      // it has changed since it was indexed
     }
 }).RequireRateLimiting("pictures");
-await app.StartAsync();
+await Listening.StartAsync(app, app.Configuration[WebHostDefaults.ServerUrlsKey]);
 Console.WriteLine($"open {app.Urls.First()} in a browser");
 await app.WaitForShutdownAsync();
 return 0;

@@ -69,7 +69,7 @@ app.MapPost("/search", async (HttpRequest request, CancellationToken cancellatio
         return Results.Ok(hits);
     }, cancellationToken);
 });
-await app.StartAsync();
+await Listening.StartAsync(app, app.Configuration[WebHostDefaults.ServerUrlsKey]);
 Console.WriteLine($"listening on {app.Urls.First()}");
 await app.WaitForShutdownAsync();
 return 0;
