@@ -180,7 +180,7 @@ public sealed class PostgresVectorStore : VectorStore
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing) Server.Close();
+        if (disposing) Server.Close(this);
         if (disposing && owns) source.Dispose();
         base.Dispose(disposing);
     }

@@ -15,7 +15,7 @@ internal sealed class PostgresServer
     private static readonly TimeSpan longestPause = TimeSpan.FromMinutes(1);
 
     private readonly NpgsqlDataSource source;
-    private bool isClosed;
+    private object? closedBy;
 
     /// <param name="source">The connections.</param>
     public PostgresServer(NpgsqlDataSource source)
@@ -48,10 +48,15 @@ internal sealed class PostgresServer
     }
 
     /// <summary>Refuses all further calls.</summary>
-    public void Close() => Volatile.Write(ref isClosed, true);
+    /// <param name="owner">The store that was disposed. The error names it.</param>
+    public void Close(object owner) => Volatile.Write(ref closedBy, owner);
 
     /// <summary>Refuses calls after the store was disposed. The owner of the connections may still use them.</summary>
-    public void RequireOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref isClosed), typeof(PostgresVectorStore));
+    public void RequireOpen()
+    {
+        var owner = Volatile.Read(ref closedBy);
+        ObjectDisposedException.ThrowIf(owner is not null, owner!);
+    }
 
     /// <summary>Runs an action with a connection.</summary>
     /// <param name="operation">The name of the operation in exceptions.</param>
