@@ -17,7 +17,7 @@ namespace MetricLearning;
 /// </remarks>
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {
-    /// <summary>Below this share of ‖x‖² + ‖y‖² about the mean, a squared distance is measured on the differences.</summary>
+    /// <summary>Below this share of ‖x‖² + ‖y‖², a squared distance is measured on the differences.</summary>
     private const double Near = 1e-3;
 
     /// <summary>Up to this share of the mean squared length of the rows, the square of the mean row is not worth subtracting.</summary>
