@@ -7,7 +7,7 @@ internal sealed class CosineDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y) => RowMath.OneMinusCosines(x, y);
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => S(1) - (RowMath.Unit(x) * RowMath.Unit(y)).sum(1);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => CosineDistances.Of(x, y);
 
     internal override bool IsProduct => true;
 

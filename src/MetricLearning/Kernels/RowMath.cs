@@ -19,14 +19,6 @@ internal static class RowMath
         return x / where(length == S(0), ones_like(length), length);
     }
 
-    /// <summary>Scales each row to length 1 in float64, also if its squares would overflow or underflow. A zero row stays zero.</summary>
-    /// <param name="x">float64 [N, D], D at least 1.</param>
-    public static Tensor UnitOfAnySize(Tensor x)
-    {
-        var largest = x.abs().amax([1], keepdim: true);
-        return Unit(x / where(largest == S(0), ones_like(largest), largest));
-    }
-
     /// <summary>Scales x along a dimension to length 1: <c>x / max(‖x‖, ε)</c>, in the type of x.</summary>
     /// <remarks>Half precision is computed in float32: its own 10⁻¹² would be 0, so a zero row would be NaN, and its lengths end at 65,504.
     /// If the length is not finite, the row is NaN: without that, a row whose squares overflow would be 0.</remarks>
@@ -108,7 +100,7 @@ internal static class RowMath
     public static Tensor Rows(Tensor x) => Iota(x.size(0), x.device);
 
     /// <summary>The mean of x [K]; 0 for K = 0.</summary>
-    public static Tensor Mean(Tensor x) => x.sum() / S(Math.Max(1, x.size(0)));
+    public static Tensor Mean(Tensor x) => x.size(0) == 0 ? x.sum() : x.mean();
 
     /// <summary>log(1 + exp(x)).</summary>
     public static Tensor Softplus(Tensor x) => -nn.functional.logsigmoid(-x);

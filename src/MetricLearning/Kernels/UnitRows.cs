@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Scales each row to length 1. The forward pass and the backward pass read the rows once each. A zero row stays zero and passes
-/// its gradient unchanged.</summary>
+/// <summary>Scales each row to length 1, also if its squares would overflow or underflow. The forward pass and the backward pass read the
+/// rows once each. A zero row stays zero and passes its gradient unchanged. A row that is not finite becomes NaN.</summary>
 /// <remarks>
 /// The backward pass is <c>(g − u(g·u)) / ‖x‖</c> with u = x / ‖x‖; sums are float64. Tensor operations compute second derivatives, and all
 /// types and devices other than float32 and float64 on the CPU.
@@ -47,10 +47,13 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         return Gradient.Return(gradient);
     }
 
-    private static Tensor Plain(Tensor x)
+    /// <summary>The same by tensor operations.</summary>
+    public static Tensor Plain(Tensor x)
     {
-        var length = x.norm(1, keepdim: true);
-        return x / where(length == S(0), ones_like(length), length);
+        var scaled = x / OneIfZero(x.detach().norm(1, keepdim: true, p: float.PositiveInfinity));
+        return scaled / OneIfZero(scaled.norm(1, keepdim: true));
+
+        static Tensor OneIfZero(Tensor length) => length.masked_fill(length == S(0), S(1));
     }
 
     private static Tensor Gradients(Tensor x, Tensor outer)
@@ -67,8 +70,8 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         Threads.ForRows(x.size(0), width, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
         {
             T* from = (T*)rows + i * width, to = (T*)units + i * width;
-            var length = Vector256.Create(Length(from, width));
-            for (var k = 0; k < width; k += Vector256<T>.Count) SimdRows.Store(to, k, width, SimdRows.Load(from, k, width) / length);
+            var (power, factor) = InverseLength.Of(from, width).Vectors<T>();
+            for (var k = 0; k < width; k += Vector256<T>.Count) SimdRows.Store(to, k, width, SimdRows.Load(from, k, width) * power * factor);
         });
     }
 
@@ -80,17 +83,14 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         Threads.ForRows(x.size(0), width, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
         {
             T* row = (T*)rows + i * width, from = (T*)outers + i * width, to = (T*)gradients + i * width;
-            var length = Vector256.Create(Length(row, width));
-            var along = Vector256.Create(T.CreateTruncating(SimdRows.Dot(row, from, width)) / length.ToScalar());
+            var length = InverseLength.Of(row, width);
+            var (power, factor) = length.Vectors<T>();
+            var along = Vector256.Create(KernelArrays.Narrow<T>(SimdRows.Dot(row, from, width) * length.Power * length.Factor));
             for (var k = 0; k < width; k += Vector256<T>.Count)
-                SimdRows.Store(to, k, width, (SimdRows.Load(from, k, width) - SimdRows.Load(row, k, width) / length * along) / length);
+            {
+                var unit = SimdRows.Load(row, k, width) * power * factor;
+                SimdRows.Store(to, k, width, (SimdRows.Load(from, k, width) - unit * along) * power * factor);
+            }
         });
-    }
-
-    /// <summary>The length of a row; 1 for a zero row, so that it stays zero.</summary>
-    private static T Length<T>(T* row, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        var length = T.CreateTruncating(Math.Sqrt(SimdRows.Dot(row, row, width)));
-        return length == T.Zero ? T.One : length;
     }
 }

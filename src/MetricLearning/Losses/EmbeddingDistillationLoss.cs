@@ -25,9 +25,8 @@ public sealed class EmbeddingDistillationLoss : ViewLoss
     protected override Tensor Compare(Tensor first, Tensor second)
     {
         var teacher = second.detach();
-        var rows = Form == DistillationForm.Cosine
-            ? S(1) - (RowMath.Unit(first) * RowMath.Unit(teacher)).sum(1)
-            : (first - teacher).pow(S(2)).mean([1]);
-        return RowMath.Guarded(RowMath.Mean(rows), first, teacher);
+        if (Form == DistillationForm.Cosine) return RowMath.Mean(CosineDistances.Of(first, teacher));
+        var gaps = nn.functional.mse_loss(first, teacher, first.size(0) == 0 ? nn.Reduction.Sum : nn.Reduction.Mean);
+        return RowMath.Guarded(gaps, first, teacher);
     }
 }

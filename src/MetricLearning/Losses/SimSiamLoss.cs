@@ -38,8 +38,6 @@ public sealed class SimSiamLoss : ViewLoss
         forward(firstPredictions, firstProjections, secondPredictions, secondProjections);
 
     /// <inheritdoc/>
-    protected override Tensor Compare(Tensor first, Tensor second)
-    {
-        return -RowMath.Mean((RowMath.Unit(first) * RowMath.Unit(second.detach())).sum(1));
-    }
+    protected override Tensor Compare(Tensor first, Tensor second) =>
+        RowMath.Mean(CosineDistances.Of(first, second.detach()) - S(1));
 }

@@ -52,7 +52,7 @@ public static class MultiQuery
     {
         using var scope = NewDisposeScope();
         var chosen = features.index_select(0, tensor(rows, device: features.device)).to(ScalarType.Float64);
-        if (normalize) chosen = RowMath.UnitOfAnySize(chosen);
+        if (normalize) chosen = RowMath.Unit(chosen);
         var row = pooling == MultiQueryPooling.Max ? chosen.amax([0]) : chosen.mean([0L]);
         return row.to(features.dtype).MoveToOuterDisposeScope();
     }

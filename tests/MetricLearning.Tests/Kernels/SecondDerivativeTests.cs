@@ -34,6 +34,7 @@ public class SecondDerivativeTests
         (nameof(SoftTargetSum), "cross entropy", x => SoftTargetSum.Of(x, arange(x.numel(), x.dtype).view(x.shape).sin())),
         (nameof(UnitColumns), "unit columns", UnitColumns.Of),
         (nameof(UnitRows), "unit rows", UnitRows.Of),
+        (nameof(CosineDistances), "cosine distances", x => CosineDistances.Of(x, x.roll(2, 0))),
         (nameof(SelectedDistances), "distances", x => SelectedDistances.Of(x, x, RowMath.Rows(x), RowMath.Rows(x).flip(0), euclidean)),
         (nameof(FusedTripletCosts), "soft costs", x => FusedTripletCosts.Of(x, x, Shifted(x.size(0)), euclidean, new(1, 1, 1, Soft: true))),
         (nameof(UpperLimit), "cubes", x => UpperLimit.Of(x.pow(3), 1.5)),

@@ -50,8 +50,17 @@ public class UnitRowsTests
     public void Of_LongAndShortRows_HasTheLengthOne()
     {
         using var scope = NewDisposeScope();
-        foreach (var scale in new[] { 1e-30f, 1e30f })
-            Assert.Equal(1, UnitRows.Of(ones(1, 16) * scale).norm().item<float>(), 1e-6f);
+        foreach (var (type, sizes) in new[]
+        {
+            (ScalarType.Float32, (double[])[1e-44, 1e-38, 1e-30, 1e30, 3e38]),
+            (ScalarType.Float64, [5e-324, 1e-310, 1e-170, 1e170, 1.7e308]),
+        })
+            foreach (var size in sizes)
+            {
+                var rows = full(1, 16, size, type);
+                foreach (var unit in new[] { UnitRows.Of(rows), UnitRows.Plain(rows) })
+                    Assert.Equal(1, unit.to(ScalarType.Float64).norm().item<double>(), 1e-6);
+            }
     }
 
     [Fact]
