@@ -169,18 +169,29 @@ internal static unsafe class FixedPoint
         {
             var pairs = Math.Min(Depth, width - start) / 2;
             var (first, last) = (start == 0, start + Depth >= width);
-            for (var column = 0; column < columns; column += Panel)
+            for (int column = 0, breadth; column < columns; column += breadth)
+            {
+                breadth = Math.Min(wide && columns - column >= FixedPointTile.Columns ? FixedPointTile.Columns : Panel, columns - column);
                 for (int row = 0, height; row < rows; row += height)
                 {
                     int* strip = a + (long)row * all + start * Strip / 2, panel = b + (long)column * all + start * Panel / 2;
                     var strips = rows - row > Strip ? MostStrips : 1;
                     var target = result + row * stride + column;
-                    var breadth = Math.Min(Panel, columns - column);
                     height = Math.Min(strips * Strip, rows - row);
-                    Sums(strip, strips, (long)Strip * all, panel, pairs, sums, wide);
-                    Add(sums, height, breadth, target, stride, first);
-                    if (last) Scale(target, stride, left + row, height, right + column, offset + column, breadth);
+                    if (breadth == FixedPointTile.Columns && height == FixedPointTile.Rows)
+                        FixedPointTile.Add(strip, strip + (long)Strip * all, panel, panel + (long)Panel * all, pairs, target, stride, first);
+                    else
+                        for (var part = 0; part < breadth; part += Panel)
+                        {
+                            Sums(strip, strips, (long)Strip * all, panel + (long)part * all, pairs, sums, wide);
+                            Add(sums, height, Math.Min(Panel, breadth - part), target + part, stride, first);
+                        }
+                    if (!last) continue;
+                    for (var part = 0; part < breadth; part += Panel)
+                        Scale(target + part, stride, left + row, height, right + column + part, offset + column + part,
+                            Math.Min(Panel, breadth - part));
                 }
+            }
         }
     }
 
@@ -295,18 +306,18 @@ internal static unsafe class FixedPoint
         for (; pairs > 0; pairs--, strip += Strip, next += Strip, panel += Panel)
         {
             var y = Vector512.Load(panel).AsInt16();
-            a += MultiplyAddAdjacent(Vector512.Create(strip[0]).AsInt16(), y);
-            b += MultiplyAddAdjacent(Vector512.Create(strip[1]).AsInt16(), y);
-            c += MultiplyAddAdjacent(Vector512.Create(strip[2]).AsInt16(), y);
-            d += MultiplyAddAdjacent(Vector512.Create(strip[3]).AsInt16(), y);
-            e += MultiplyAddAdjacent(Vector512.Create(strip[4]).AsInt16(), y);
-            f += MultiplyAddAdjacent(Vector512.Create(strip[5]).AsInt16(), y);
-            g += MultiplyAddAdjacent(Vector512.Create(next[0]).AsInt16(), y);
-            h += MultiplyAddAdjacent(Vector512.Create(next[1]).AsInt16(), y);
-            i += MultiplyAddAdjacent(Vector512.Create(next[2]).AsInt16(), y);
-            j += MultiplyAddAdjacent(Vector512.Create(next[3]).AsInt16(), y);
-            k += MultiplyAddAdjacent(Vector512.Create(next[4]).AsInt16(), y);
-            l += MultiplyAddAdjacent(Vector512.Create(next[5]).AsInt16(), y);
+            a += FixedPointTile.Products(Vector512.Create(strip[0]).AsInt16(), y);
+            b += FixedPointTile.Products(Vector512.Create(strip[1]).AsInt16(), y);
+            c += FixedPointTile.Products(Vector512.Create(strip[2]).AsInt16(), y);
+            d += FixedPointTile.Products(Vector512.Create(strip[3]).AsInt16(), y);
+            e += FixedPointTile.Products(Vector512.Create(strip[4]).AsInt16(), y);
+            f += FixedPointTile.Products(Vector512.Create(strip[5]).AsInt16(), y);
+            g += FixedPointTile.Products(Vector512.Create(next[0]).AsInt16(), y);
+            h += FixedPointTile.Products(Vector512.Create(next[1]).AsInt16(), y);
+            i += FixedPointTile.Products(Vector512.Create(next[2]).AsInt16(), y);
+            j += FixedPointTile.Products(Vector512.Create(next[3]).AsInt16(), y);
+            k += FixedPointTile.Products(Vector512.Create(next[4]).AsInt16(), y);
+            l += FixedPointTile.Products(Vector512.Create(next[5]).AsInt16(), y);
         }
         a.Store(sums);
         b.Store(sums + Panel);
@@ -321,12 +332,6 @@ internal static unsafe class FixedPoint
         k.Store(sums + 10 * Panel);
         l.Store(sums + 11 * Panel);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> MultiplyAddAdjacent(Vector512<short> x, Vector512<short> y) =>
-        Avx512BW.IsSupported ? Avx512BW.MultiplyAddAdjacent(x, y)
-            : Vector512.Create(Avx2.MultiplyAddAdjacent(x.GetLower(), y.GetLower()),
-                Avx2.MultiplyAddAdjacent(x.GetUpper(), y.GetUpper()));
 
     /// <summary>Writes sums in float32, or adds them to the existing numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
