@@ -55,10 +55,7 @@ public sealed class ClipLoss : ViewLoss
     /// <inheritdoc/>
     protected override Tensor Compare(Tensor first, Tensor second)
     {
-        var scale = UpperLimit.Of(LogitScale.to(first.dtype), Math.Log(MaximumScale)).exp();
-        var logits = RowMath.Cosines(first, second) * scale;
-        if (first.size(0) == 0) return logits.sum();
-        var rows = RowMath.Rows(first);
-        return RowMath.Mean(new ClassLogits(logits).Costs(rows).Plus(new ClassLogits(logits.t()).Costs(rows))) / S(2);
+        var (cosines, logScale) = (RowMath.Cosines(first, second), UpperLimit.Of(LogitScale.to(first.dtype), Math.Log(MaximumScale)));
+        return first.size(0) == 0 ? (cosines * logScale).sum() : RowMath.Mean(TwoWayCosts.Of(cosines, logScale));
     }
 }

@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -33,16 +32,13 @@ public sealed class SoftTripleLoss(
     public double Margin { get; } = Guard.Finite(margin);
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * SoftMaxima(embeddings, weights);
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Similarities(embeddings, weights);
 
     /// <inheritdoc/>
     private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
-        new(new ClassScores(SoftMaxima(embeddings, weights)), Scale, Margin);
+        new(new ClassScores(Similarities(embeddings, weights)), Scale, Margin);
 
     /// <summary>[N, C]: the soft maximum of the cosines of the centers of a class.</summary>
-    private Tensor SoftMaxima(Tensor embeddings, Tensor weights)
-    {
-        var s = Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass);
-        return (softmax(s / S(Temperature), 2) * s).sum(2);
-    }
+    private Tensor Similarities(Tensor embeddings, Tensor weights) =>
+        SoftMaxima.Of(Cosines(embeddings, weights), CentersPerClass, Temperature);
 }
