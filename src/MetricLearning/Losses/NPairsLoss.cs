@@ -22,20 +22,17 @@ public sealed class NPairsLoss : TupleLoss
         var labels = batch.RequireLabels(nameof(NPairsLoss));
         var positives = tuples.AsPairs().Positives;
         if (positives.numel() == 0) yield break;
-        var partners = RowMath.FirstKept(positives);
-        var anchors = FirstOfEach(labels, (partners >= S(0)).nonzero().squeeze(1));
-        var matrix = Distance.Matrix(batch.Embeddings.index_select(0, anchors),
-            batch.References.index_select(0, partners.index_select(0, anchors)));
+        var (anchors, partners) = FirstPairs(labels, positives);
+        var matrix = Distance.Matrix(batch.Embeddings.index_select(0, anchors), batch.References.index_select(0, partners));
         yield return new(new ClassLogits(new ClassScores(matrix), -1).Costs(RowMath.Rows(matrix)), anchors);
     }
 
-    /// <summary>The first row of each label among these rows, in ascending order.</summary>
-    private static Tensor FirstOfEach(Tensor labels, Tensor rows)
+    /// <summary>The first row of each label that has a positive, in ascending order, and its first positive.</summary>
+    private static (Tensor Anchors, Tensor Partners) FirstPairs(Tensor labels, Tensor positives)
     {
-        var (sorted, order) = labels.index_select(0, rows).sort(0, stable: true);
-        var count = rows.size(0);
-        var isFirst = ones_like(sorted, ScalarType.Bool);
-        if (count > 1) isFirst.narrow(0, 1, count - 1).copy_(sorted.narrow(0, 1, count - 1) != sorted.narrow(0, 0, count - 1));
-        return rows.index_select(0, order.masked_select(isFirst)).sort(0).Values;
+        var (label, first) = (TensorMemory.Copy<long>(labels), TensorMemory.Copy<long>(RowMath.FirstKept(positives)));
+        var seen = new HashSet<long>();
+        long[] rows = [.. from row in Enumerable.Range(0, label.Length) where first[row] >= 0 && seen.Add(label[row]) select (long)row];
+        return (tensor(rows, device: labels.device), tensor(Array.ConvertAll(rows, row => first[row]), device: labels.device));
     }
 }
