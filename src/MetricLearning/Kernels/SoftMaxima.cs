@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// <summary>The soft maximum of each group of scores: <c>Σ_k softmax_k(s_k / γ) s_k</c>.</summary>
 /// <remarks>
 /// With p the softmax and S the soft maximum, the backward pass is <c>∂S/∂s_k = p_k (1 + (s_k − S) / γ)</c>. It computes the exponentials
-/// again, so only the scores are kept. Sums are float64. libtorch's softmax takes several times as long if its rows are as short as a group.
+/// again, so only the scores are kept. Sums are float64. libtorch's softmax is slow for rows as short as a group.
 /// Tensor operations compute second derivatives, and all types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class SoftMaxima : autograd.SingleTensorFunction<SoftMaxima>

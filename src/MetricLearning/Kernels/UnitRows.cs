@@ -71,7 +71,8 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         {
             T* from = (T*)rows + i * width, to = (T*)units + i * width;
             var (power, factor) = InverseLength.Of(from, width).Vectors<T>();
-            for (var k = 0; k < width; k += Vector256<T>.Count) SimdRows.Store(to, k, width, SimdRows.Load(from, k, width) * power * factor);
+            for (var k = 0; k < width; k += Vector256<T>.Count)
+                SimdRows.Store(to, k, width, SimdRows.Load(from, k, width) * power * factor);
         });
     }
 

@@ -23,7 +23,7 @@ public class CosineDistancesTests
             Tensor[] All(Func<Tensor, Tensor, Tensor> function)
             {
                 var value = function(sides[0], sides[1]);
-                return [value.to(ScalarType.Float64), .. autograd.grad([(value * weights).sum()], sides).Select(x => x.to(ScalarType.Float64))];
+                return [.. new[] { value }.Concat(autograd.grad([(value * weights).sum()], sides)).Select(x => x.to(ScalarType.Float64))];
             }
         }
         Gradient.Release();

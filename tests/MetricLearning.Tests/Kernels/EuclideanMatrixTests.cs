@@ -61,7 +61,9 @@ public class EuclideanMatrixTests
         var (clamped, plain) = (EuclideanMatrix.Of(x, x, new(Squared: false, 1e-8)), EuclideanMatrix.Of(other, other, new(Squared: false)));
         var low = plain.detach() <= 1e-4;
         Assert.Equal(11 * 11 + 12 + 2, low.sum().item<long>());
-        Assert.True((clamped == maximum(plain, tensor(1e-8, type).sqrt())).all().item<bool>());
+        // libtorch's root is off by one unit in the last place on some processors.
+        var floor = type == ScalarType.Float32 ? MathF.Sqrt(1e-8f) : Math.Sqrt(1e-8);
+        Assert.True((clamped == maximum(plain, tensor(floor, type))).all().item<bool>());
         var weights = randn_like(clamped).detach();
         (clamped * weights).sum().backward();
         (plain * weights.masked_fill(low, 0)).sum().backward();

@@ -165,6 +165,7 @@ internal static unsafe class FixedPoint
     {
         var sums = stackalloc int[MostStrips * Strip * Panel];
         var all = width / 2;
+        long below = (long)Strip * all, beside = (long)Panel * all;     // from one strip, or panel, to the next
         for (var start = 0; start < width; start += Depth)
         {
             var pairs = Math.Min(Depth, width - start) / 2;
@@ -179,11 +180,11 @@ internal static unsafe class FixedPoint
                     var target = result + row * stride + column;
                     height = Math.Min(strips * Strip, rows - row);
                     if (breadth == FixedPointTile.Columns && height == FixedPointTile.Rows)
-                        FixedPointTile.Add(strip, strip + (long)Strip * all, panel, panel + (long)Panel * all, pairs, target, stride, first);
+                        FixedPointTile.Add(strip, strip + below, panel, panel + beside, pairs, target, stride, first);
                     else
                         for (var part = 0; part < breadth; part += Panel)
                         {
-                            Sums(strip, strips, (long)Strip * all, panel + (long)part * all, pairs, sums, wide);
+                            Sums(strip, strips, below, panel + (long)part * all, pairs, sums, wide);
                             Add(sums, height, Math.Min(Panel, breadth - part), target + part, stride, first);
                         }
                     if (!last) continue;
