@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -38,16 +37,14 @@ public abstract class GradedPairLoss : nn.Module<Tensor, Tensor, Tensor, Tensor>
     /// N may be 0. The caller frees tensors that are created here.</summary>
     protected abstract Tensor Compare(Tensor first, Tensor second, Tensor similarities);
 
-    private static void RequireSimilarities(Tensor first, Tensor similarities,
-        [CallerArgumentExpression(nameof(first))] string firstName = "",
-        [CallerArgumentExpression(nameof(similarities))] string name = "")
+    private static void RequireSimilarities(Tensor first, Tensor similarities)
     {
-        Guard.Alive(similarities, name);
+        Guard.Alive(similarities);
         if (similarities.dim() != 1 || similarities.size(0) != first.size(0))
-            throw new ArgumentException(
-                $"{name} must be [{first.size(0)}], one number for each pair, got {Guard.Shape(similarities)}.", name);
+            throw new ArgumentException($"similarities must be [{first.size(0)}], one number for each pair, got "
+                + $"{Guard.Shape(similarities)}.", nameof(similarities));
         if (similarities.is_complex())
-            throw new ArgumentException($"{name} must be real numbers, got {similarities.dtype}.", name);
-        Guard.SameDevice(first, similarities, firstName, name);
+            throw new ArgumentException($"similarities must be real numbers, got {similarities.dtype}.", nameof(similarities));
+        Guard.SameDevice(first, similarities);
     }
 }
