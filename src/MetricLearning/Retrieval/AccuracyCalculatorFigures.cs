@@ -26,8 +26,8 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>
     public static AccuracyCalculatorFigures Of(RetrievalReport report, int? k = null)
     {
-        ArgumentNullException.ThrowIfNull(report);
-        return Mean([.. report.PerQuery.Where(q => q.Skipped == SkipReason.None)], report.Ties, k);
+        Check(report, k);
+        return Mean([.. report.PerQuery.Where(q => q.Skipped == SkipReason.None)], k);
     }
 
     /// <summary>Computes the means over the queries of each class (<c>return_per_class=True</c>), in ascending order of the classes that
@@ -42,14 +42,14 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIdentities,
         int? k = null)
     {
-        ArgumentNullException.ThrowIfNull(report);
+        Check(report, k);
         ArgumentNullException.ThrowIfNull(queryIdentities);
         if (queryIdentities.Count != report.PerQuery.Count)
             throw new ArgumentException(
                 $"queryIdentities must have one entry per query, {report.PerQuery.Count}, got {queryIdentities.Count}.",
                 nameof(queryIdentities));
         return new SortedDictionary<long, AccuracyCalculatorFigures>(report.PerQuery.Where(q => q.Skipped == SkipReason.None)
-            .GroupBy(q => queryIdentities[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));
+            .GroupBy(q => queryIdentities[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], k)));
     }
 
     /// <summary>Averages over the classes the means over the queries of each class (<c>avg_of_avgs=True</c>), so all classes have the same
@@ -64,11 +64,18 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
         double Average(Func<AccuracyCalculatorFigures, double> value) => classes.Select(value).DefaultIfEmpty(double.NaN).Average();
     }
 
-    private static AccuracyCalculatorFigures Mean(QueryResult[] queries, TiePolicy ties, int? k)
+    /// <summary>Checks what a query that counts would refuse, because none may count.</summary>
+    private static void Check(RetrievalReport report, int? k)
     {
-        if (ties == TiePolicy.Expected)
+        ArgumentNullException.ThrowIfNull(report);
+        if (report.Ties == TiePolicy.Expected)
             throw new NotSupportedException(
                 "AccuracyCalculator's figures are not defined for ties in expectation; use another tie policy.");
+        if (k is { } given) RetrievalFigures.RequireCutOff(given, report.CutOffs);
+    }
+
+    private static AccuracyCalculatorFigures Mean(QueryResult[] queries, int? k)
+    {
         return new AccuracyCalculatorFigures(queries.Length, Average(q => q.FirstMatch == 1 ? 1 : 0),
             Average(q => k < q.Matches ? q.HitsAt(k.Value) / k.Value : q.RPrecision),
             Average(q => k is { } n ? q.AveragePrecisionAt(n, CutOffDivisor.Matches) : q.AveragePrecision),

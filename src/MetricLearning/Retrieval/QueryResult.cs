@@ -106,11 +106,8 @@ public sealed record QueryResult
 
     private CutOffSums At(int k)
     {
-        if (Skipped != SkipReason.None) return new CutOffSums(k, double.NaN, double.NaN, double.NaN, double.NaN);
-        foreach (var sums in Sums)
-            if (sums.K == k) return sums;
-        throw new ArgumentOutOfRangeException(nameof(k), k,
-            $"the cut-offs were {string.Join(", ", Sums.Select(s => s.K))}; set RetrievalEvaluator.CutOffs for others.");
+        RetrievalFigures.RequireCutOff(k, Sums.Select(sums => sums.K));
+        return Array.Find(Sums, sums => sums.K == k);
     }
 
     private double Divide(double sum, int k, CutOffDivisor divisor) => Guard.Defined(divisor) switch

@@ -69,7 +69,11 @@ public sealed record RetrievalFigures
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: k.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs, or the divisor is undefined.</exception>
-    public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => MeanAt(k, q => q.PrecisionAt(k, divisor));
+    public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff)
+    {
+        Guard.Defined(divisor);
+        return MeanAt(k, q => q.PrecisionAt(k, divisor));
+    }
 
     /// <summary>The mean share of a query's matches that are among the first k. (Recall@K of the metric-learning literature is
     /// <see cref="RankAt"/>.)</summary>
@@ -81,8 +85,11 @@ public sealed record RetrievalFigures
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: min(k, R).</param>
     /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs, or the divisor is undefined.</exception>
-    public double MeanAveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) =>
-        MeanAt(k, q => q.AveragePrecisionAt(k, divisor));
+    public double MeanAveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable)
+    {
+        Guard.Defined(divisor);
+        return MeanAt(k, q => q.AveragePrecisionAt(k, divisor));
+    }
 
     /// <summary>nDCG@k: the mean of <see cref="QueryResult.NormalizedDiscountedGainAt"/>.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
@@ -98,9 +105,15 @@ public sealed record RetrievalFigures
 
     private double MeanAt(int k, Func<QueryResult, double> value)
     {
+        RequireCutOff(k, cutOffs);
+        return Mean(value);
+    }
+
+    /// <summary>Requires that figures were kept at a rank.</summary>
+    internal static void RequireCutOff(int k, IEnumerable<int> cutOffs)
+    {
         if (!cutOffs.Contains(k))
             throw new ArgumentOutOfRangeException(nameof(k), k,
                 $"the cut-offs were {string.Join(", ", cutOffs)}; set RetrievalEvaluator.CutOffs for others.");
-        return Mean(value);
     }
 }

@@ -44,4 +44,40 @@ public class MetricDialectsTests
         Assert.Contains("the cut-offs were 1, 5, 10, 20", Assert.Throws<ArgumentOutOfRangeException>(
         () => new RetrievalCase([[1]], [[1]], [1], [1], [1], [2]).Evaluate(new RetrievalEvaluator()).NormalizedDiscountedGainAt(3)).Message,
             StringComparison.Ordinal);
+
+    /// <summary>No query counts, and the arguments are checked all the same.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Arguments_AreChecked_AlsoIfNoQueryCounts(bool counts)
+    {
+        using var query = EmbeddingSet.FromRows([[0f], [1f]], [1, 2]);
+        using var gallery = EmbeddingSet.FromRows([[0f], [1f], [2f]], counts ? new[] { 1, 2, 3 } : [3, 4, 5]);
+        var report = new RetrievalEvaluator { CutOffs = [1, 2] }.Evaluate(query, gallery);
+        Assert.Equal(counts ? 2 : 0, report.ValidQueries);
+        foreach (var call in new Action<int>[]
+        {
+            k => AccuracyCalculatorFigures.Of(report, k), k => AccuracyCalculatorFigures.ByClass(report, [1, 2], k),
+            k => AccuracyCalculatorFigures.AverageOfAverages(report, [1, 2], k), k => report.PrecisionAt(k), k => report.RecallAt(k),
+            k => report.MeanAveragePrecisionAt(k), k => report.NormalizedDiscountedGainAt(k), k => report.PerQuery[0].HitsAt(k),
+            k => report.PerQuery[0].PrecisionAt(k), k => report.PerQuery[0].RankAt(k), k => report.PerQuery[0].RecallAt(k),
+            k => report.PerQuery[0].AveragePrecisionAt(k), k => report.PerQuery[0].NormalizedDiscountedGainAt(k),
+        })
+        {
+            Assert.All([0, -1, 3], k => Assert.Equal("k", Assert.Throws<ArgumentOutOfRangeException>(() => call(k)).ParamName));
+            call(1);
+        }
+        foreach (var call in new Action<CutOffDivisor>[]
+        {
+            divisor => report.PrecisionAt(1, divisor), divisor => report.MeanAveragePrecisionAt(1, divisor),
+            divisor => report.PerQuery[0].PrecisionAt(1, divisor), divisor => report.PerQuery[0].AveragePrecisionAt(1, divisor),
+        })
+        {
+            Assert.Equal("divisor", Assert.Throws<ArgumentOutOfRangeException>(() => call((CutOffDivisor)9)).ParamName);
+            foreach (var divisor in Enum.GetValues<CutOffDivisor>()) call(divisor);
+        }
+        var expected = new RetrievalEvaluator { Ties = TiePolicy.Expected }.Evaluate(query, gallery);
+        Assert.Throws<NotSupportedException>(() => AccuracyCalculatorFigures.ByClass(expected, [1, 2]));
+        Assert.Throws<NotSupportedException>(() => AccuracyCalculatorFigures.Of(expected));
+    }
 }

@@ -45,7 +45,11 @@ internal static class RankMetrics
     /// <summary>Computes a query's figures.</summary>
     public static QueryResult Measure(int query, QueryHits found, TiePolicy ties, IReadOnlyList<int> cutOffs)
     {
-        if (found.Skipped != SkipReason.None) return new QueryResult(query, found.Skipped) { Candidates = found.Candidates };
+        if (found.Skipped != SkipReason.None) return new QueryResult(query, found.Skipped)
+        {
+            Candidates = found.Candidates,
+            Sums = [.. cutOffs.Select(k => new QueryResult.CutOffSums(k, double.NaN, double.NaN, double.NaN, double.NaN))],
+        };
         var groups = Groups(found.Hits, ties);
         var (total, first, last) = (found.Hits.Length, groups[0], groups[^1]);
         var sums = new Sums(total, cutOffs);
