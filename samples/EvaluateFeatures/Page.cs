@@ -96,14 +96,16 @@ internal static class Page
         ["false match rate", "accept below", "95 % interval", "true match rate, %"],
         .. verification.OperatingPoints.Select(point => new[]
         {
-            Text(point.Target), Text(point.Threshold), $"{Text(point.ThresholdInterval.Low)} to {Text(point.ThresholdInterval.High)}",
+            Text(point.Target), Text(point.Threshold), Text(point.ThresholdInterval),
             (100 * point.TruePositiveRate).ToString("0.00", CultureInfo.InvariantCulture),
         }),
     ];
 
     private static string VerificationNote(VerificationReport verification) => string.Create(CultureInfo.InvariantCulture,
-        $"{verification.MatchingPairs:N0} matching and {verification.NonMatchingPairs:N0} other pairs; AUC "
-            + $"{verification.AreaUnderCurve:F4}, equal error rate {100 * verification.EqualErrorRate:F2} %.");
+        $"{verification.MatchingPairs:N0} matching and {verification.NonMatchingPairs:N0} other pairs")
+        + (verification.OperatingPoints.Count == 0 ? "; without pairs of both kinds there are no rates."
+            : string.Create(CultureInfo.InvariantCulture,
+                $"; AUC {verification.AreaUnderCurve:F4}, equal error rate {100 * verification.EqualErrorRate:F2} %."));
 
     private static string[] Statistics(string name, EmbeddingSet set) =>
         [name, $"{set.Count}", $"{set.Identities.Distinct().Count()}", set.Cameras is null ? "–" : $"{set.Cameras.Distinct().Count()}"];
@@ -132,5 +134,15 @@ internal static class Page
         }
     }
 
-    private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+    /// <summary>An interval of distances. An end is infinite if there are too few pairs to bound it.</summary>
+    private static string Text(ConfidenceInterval interval) => (double.IsFinite(interval.Low), double.IsFinite(interval.High)) switch
+    {
+        (true, true) => $"{Text(interval.Low)} to {Text(interval.High)}",
+        (true, false) => $"from {Text(interval.Low)}",
+        (false, true) => $"up to {Text(interval.High)}",
+        _ => "too few pairs",
+    };
+
+    private static string Text(double value) =>
+        double.IsPositiveInfinity(value) ? "∞" : value.ToString("G4", CultureInfo.InvariantCulture);
 }

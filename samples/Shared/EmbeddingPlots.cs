@@ -9,7 +9,8 @@ internal static class EmbeddingPlots
     public static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
 
     /// <summary>The distances of queries to the gallery images that the protocol leaves in their lists: those of the same identity and
-    /// those of different identities. The last bin also counts the 0.2 % of the distances that lie beyond its end.</summary>
+    /// those of different identities. The last bin also counts the 0.2 % of the distances that lie beyond its end. A distance
+    /// that is too large for the type of the features is left out.</summary>
     /// <remarks>Of 800 or more queries, 400 to 600 at equal steps are used. The distances are computed twice: once for their range and once
     /// for the counts. They are not kept, because a large gallery has millions of them.</remarks>
     public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance,
@@ -31,17 +32,18 @@ internal static class EmbeddingPlots
             seen += same[++last] + different[last];
         return new DistanceHistogram(low, perUnit == 0 ? low : low + (last + 1) / perUnit, Shares(same), Shares(different));
 
-        void ForEach(Action<float, bool> take)
+        void ForEach(Action<double, bool> take)
         {
             for (var q = 0; q < query.Count; q += step)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
-                var distances = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu();
-                var row = distances.data<float>().ToArray();
+                var distances = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float64).cpu();
+                var row = distances.data<double>().ToArray();
                 var asked = Item(query, q);
                 for (var g = 0; g < row.Length; g++)
-                    if (Item(gallery, g) is var shown && Leaves(protocol, asked, shown)) take(row[g], shown.Identity == asked.Identity);
+                    if (double.IsFinite(row[g]) && Item(gallery, g) is var shown && Leaves(protocol, asked, shown))
+                        take(row[g], shown.Identity == asked.Identity);
             }
         }
 

@@ -116,8 +116,12 @@ public sealed record VerificationReport
         else text.AppendLine(CultureInfo.InvariantCulture, $"  AUC {AreaUnderCurve:F6}   EER {100 * EqualErrorRate:F3} %");
         foreach (var point in OperatingPoints)
             text.AppendLine(CultureInfo.InvariantCulture, $"  FMR {point.Target:G3}: TPR {100 * point.TruePositiveRate:F2} %, "
-                + $"accept below {point.Threshold:G6} [{point.ThresholdInterval.Low:G6}, {point.ThresholdInterval.High:G6}]");
+                + $"accept below {Text(point.Threshold)} [{Text(point.ThresholdInterval.Low)}, {Text(point.ThresholdInterval.High)}]");
         return text.ToString();
+
+        // The culture would write the word "Infinity".
+        static string Text(double distance) => double.IsPositiveInfinity(distance) ? "∞" : double.IsNegativeInfinity(distance) ? "−∞"
+            : distance.ToString("G6", CultureInfo.InvariantCulture);
     }
 
     private OperatingPoint At(double target, double confidence)

@@ -59,4 +59,33 @@ public class EmbeddingPlotsTests
             TestContext.Current.CancellationToken);
         Assert.Equal((1, 1), (histogram.Same.Max(), histogram.Different.Max()));
     }
+
+    /// <summary>The squares of these float32 numbers are infinite in float32, and their products are −∞ as distances.</summary>
+    [Theory]
+    [InlineData(nameof(Distance.EuclideanSquared))]
+    [InlineData(nameof(Distance.Dot))]
+    public void Histogram_LeavesOutInfiniteDistances(string name)
+    {
+        var distance = (Distance)typeof(Distance).GetProperty(name)!.GetValue(null)!;
+        using var scope = NewDisposeScope();
+        using var query = new EmbeddingSet(tensor(new[] { 1e25f, 1 }).view(2, 1), [1, 2]);
+        using var gallery = new EmbeddingSet(tensor(new[] { 3e25f, 2, 3 }).view(3, 1), [1, 2, 1]);
+        var histogram = EmbeddingPlots.Histogram(query, gallery, RetrievalProtocol.NoFilter, distance,
+            TestContext.Current.CancellationToken);
+        Assert.True(double.IsFinite(histogram.Low) && double.IsFinite(histogram.High), $"{histogram.Low} to {histogram.High}");
+        Assert.All(histogram.Same.Concat(histogram.Different), share => Assert.InRange(share, 0, 1));
+    }
+
+    /// <summary>float64 features have distances that float32 cannot hold.</summary>
+    [Fact]
+    public void Histogram_HoldsDistancesOfFloat64()
+    {
+        using var scope = NewDisposeScope();
+        using var query = new EmbeddingSet(zeros(1, 1, ScalarType.Float64), [1]);
+        using var gallery = new EmbeddingSet(tensor(new[] { 1e50, 2e50 }).view(2, 1), [1, 2]);
+        var histogram = EmbeddingPlots.Histogram(query, gallery, RetrievalProtocol.NoFilter, Distance.Euclidean,
+            TestContext.Current.CancellationToken);
+        Assert.Equal((1, 1), (histogram.Same.Sum(), histogram.Different.Sum()));
+        Assert.InRange(histogram.High, 1e50, 2.1e50);
+    }
 }

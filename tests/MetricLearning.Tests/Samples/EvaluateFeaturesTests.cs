@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using MetricLearning.Testing;
+using static MetricLearning.Scalars;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
@@ -89,6 +90,31 @@ public sealed class EvaluateFeaturesTests : IDisposable
         var (code, _, error) = Run([InFolder("pytorch_result.mat")]);
         Assert.Equal(1, code);
         Assert.Contains("pytorch_result.mat has features of gallery, and queries and gallery are needed.", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>A few pairs do not bound the interval of a threshold, and pairs of one kind have no rates.</summary>
+    [Theory]
+    [InlineData(2, "up to ", "AUC ")]
+    [InlineData(1, "without pairs of both kinds there are no rates.", "<h2>Verification</h2>")]
+    public void Report_OfFewPairs_HasNoInfinity(int identities, params string[] expected)
+    {
+        using var scope = NewDisposeScope();
+        var (people, cameras) = (arange(6).remainder(S(identities)), arange(6).remainder(S(4)));
+        var features = randn(6, 3, generator: new Generator(1));
+        NumPyArchive.Write(InFolder("few.npz"), new Dictionary<string, Tensor>
+        {
+            ["query_feat"] = features, ["query_pid"] = people, ["query_cam"] = cameras, ["gallery_feat"] = features.flip(0),
+            ["gallery_pid"] = people.flip(0), ["gallery_cam"] = cameras.flip(0),
+        });
+        var (code, output, error) = Run([InFolder("few.npz"), "--protocol", "none", "--verification", "--html", InFolder("few.html")]);
+        Assert.True(code == 0, error);
+        var page = File.ReadAllText(InFolder("few.html"));
+        foreach (var text in new[] { page, output })
+        {
+            Assert.DoesNotContain("Infinity", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("NaN", text, StringComparison.Ordinal);
+        }
+        foreach (var text in expected) Assert.Contains(text, page, StringComparison.Ordinal);
     }
 
     [Fact]
