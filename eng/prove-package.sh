@@ -200,6 +200,9 @@ cd ..
 picture=$work/Started/pictures/thing-00/00.ppm
 made SearchPage metriclearning-search
 refuse "There is no folder $work/missing" "$(program_of SearchPage)" "$work/Training/run/model.onnx" "$work/missing"
+# No computer has this address, which is one of documentation.
+foreign=http://192.0.2.1:5000
+refuse "cannot listen at $foreign" env ASPNETCORE_URLS="$foreign" "$(program_of SearchPage)" "$work/Training/run/model.onnx" "$work/Started/pictures"
 serve SearchPage "$work/Training/run/model.onnx" "$work/Started/pictures"
 expect '"key":"thing-00/00.ppm"' curl -sf --data-binary "@$picture" "$address/search"
 expect "Find by picture" curl -sf "$address/"
@@ -211,6 +214,7 @@ done
 end_server
 made Embeddings metriclearning-service
 refuse "missing.onnx" "$(program_of Embeddings)" missing.onnx "$work/items.db"
+refuse "cannot listen at $foreign" env ASPNETCORE_URLS="$foreign" "$(program_of Embeddings)" "$work/Training/run/model.onnx" "$work/items.db"
 serve Embeddings "$work/Training/run/model.onnx" "$work/items.db"
 quietly curl -sf -X PUT --data-binary "@$picture" "$address/items/first?kind=disc"
 expect '"id":"first"' curl -sf --data-binary "@$picture" "$address/search?kind=disc&top=3"
