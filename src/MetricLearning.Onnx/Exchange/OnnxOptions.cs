@@ -42,8 +42,6 @@ public sealed record OnnxOptions
         get;
         init => field = value is null ? null : value.Contains(null!)
             ? throw new ArgumentException($"{nameof(ClassNames)} must be names, got null among them.", nameof(ClassNames))
-            : value.FirstOrDefault(name => !UnicodeText.IsWhole(name)) is { } half ? throw new ArgumentException(
-                $"{nameof(ClassNames)} must be valid Unicode, but '{UnicodeText.Shown(half)}' {UnicodeText.Flaw}.", nameof(ClassNames))
-            : [.. value];
+            : [.. value.Select(name => UnicodeText.Require(name, nameof(ClassNames)))];
     }
 }

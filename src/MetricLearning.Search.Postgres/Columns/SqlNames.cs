@@ -17,10 +17,9 @@ internal static class SqlNames
     /// <param name="argument">The argument or property that has the name.</param>
     public static string Checked(string name, string what, string argument = "name")
     {
-        if (!StoredText.CanKeepValue(name) || Encoding.UTF8.GetByteCount(name) is < 1 or > MostBytes)
-            throw new ArgumentException(!UnicodeText.IsWhole(name)
-                ? $"The name of {what} must be valid Unicode, but '{UnicodeText.Shown(name)}' {UnicodeText.Flaw}."
-                : $"The name of {what} must have 1 to {MostBytes} bytes in UTF-8 and no character U+0000, got '{name}'.", argument);
-        return name;
+        UnicodeText.Require(name, argument, $"The name of {what}");
+        return StoredText.CanKeepValue(name) && Encoding.UTF8.GetByteCount(name) is >= 1 and <= MostBytes ? name
+            : throw new ArgumentException($"The name of {what} must have 1 to {MostBytes} bytes in UTF-8 and no character U+0000, got "
+                + $"'{name}'.", argument);
     }
 }

@@ -75,8 +75,7 @@ public abstract class ExactVectorStore : VectorStore
     {
         RequireOpen();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return UnicodeText.IsWhole(name) ? name : throw new ArgumentException(
-            $"name must be valid Unicode, but '{UnicodeText.Shown(name)}' {UnicodeText.Flaw}.", nameof(name));
+        return UnicodeText.Require(name, nameof(name));
     }
 
     /// <summary>Refuses calls after the store was disposed. Collections call it too.</summary>

@@ -17,12 +17,13 @@ public sealed class ExtractionJournal
     /// <param name="path">The path of the file.</param>
     /// <param name="key">Everything that the features depend on besides the images, their size and the batch size: the weights, the layer,
     /// the views, the other settings of the transform. A journal with another key is refused. Default: empty.</param>
-    /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty, or <paramref name="key"/> is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty, or <paramref name="key"/> is null or has half of a
+    /// surrogate pair.</exception>
     public ExtractionJournal(string path, string key = "")
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(key);
-        (Path, Key) = (path, key);
+        (Path, Key) = (path, UnicodeText.Require(key, nameof(key)));
     }
 
     /// <summary>The path of the file.</summary>

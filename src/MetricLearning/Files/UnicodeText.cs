@@ -26,6 +26,14 @@ internal static class UnicodeText
         }
     }
 
+    /// <summary>Requires a text without half of a surrogate pair.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="name">The argument or the setting.</param>
+    /// <param name="what">What the message calls it; null for its name.</param>
+    /// <exception cref="ArgumentException">It has one. The message shows the text.</exception>
+    public static string Require(string text, string name, string? what = null) => IsWhole(text) ? text
+        : throw new ArgumentException($"{what ?? name} must be valid Unicode, but '{Shown(text)}' {Flaw}.", name);
+
     /// <summary>Whether the texts in a value are whole: a text, or a list of texts. Other values have none.</summary>
     public static bool IsWholeIn(object value) => value switch
     {

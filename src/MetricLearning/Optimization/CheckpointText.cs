@@ -19,17 +19,18 @@ internal sealed record CheckpointText
     public required double? BestScore { get; init; }
 
     /// <summary>The text as it is written.</summary>
-    /// <exception cref="ArgumentException">A history or a note of the user's is null.</exception>
+    /// <exception cref="ArgumentException">A history or a note of the user's is null, or a note or a name has half of a surrogate
+    /// pair.</exception>
     public string ToJson() => new JsonObject
     {
         ["modules"] = Array(Modules, name => JsonValue.Create(name)),
-        ["optimizers"] = Object(Optimizers, Describe),
-        ["schedules"] = Object(Schedules, Describe),
-        ["samplers"] = Object(Samplers, Describe),
-        ["states"] = Object(States, state => Object(state, Text)),
-        ["numbers"] = Object(Numbers, Text),
-        ["histories"] = Object(Histories, history => Array(Given(history, nameof(Histories)), Text)),
-        ["notes"] = Object(Notes, note => JsonValue.Create(Given(note, nameof(Notes)))),
+        ["optimizers"] = Object(Optimizers, nameof(Optimizers), Describe),
+        ["schedules"] = Object(Schedules, nameof(Schedules), Describe),
+        ["samplers"] = Object(Samplers, nameof(Samplers), Describe),
+        ["states"] = Object(States, nameof(States), state => Object(state, nameof(ITrainingState.SaveState), Text)),
+        ["numbers"] = Object(Numbers, nameof(Numbers), Text),
+        ["histories"] = Object(Histories, nameof(Histories), history => Array(Given(history, nameof(Histories)), Text)),
+        ["notes"] = Object(Notes, nameof(Notes), note => JsonValue.Create(UnicodeText.Require(Given(note, nameof(Notes)), nameof(Notes)))),
         ["best"] = BestScore is { } best ? Text(best) : null,
     }.ToJsonString();
 
@@ -98,8 +99,9 @@ internal sealed record CheckpointText
             // Files of earlier versions have no digest and no numbers.
             (string?)node["digest"], node["numbers"] is { } numbers ? List(numbers, number => (int)number) : null);
 
-    private static JsonObject Object<T>(IEnumerable<KeyValuePair<string, T>> entries, Func<T, JsonNode?> describe) =>
-        new(entries.Select(entry => KeyValuePair.Create(entry.Key, describe(entry.Value))));
+    /// <summary>JSON would replace half of a surrogate pair, and two names could become one.</summary>
+    private static JsonObject Object<T>(IEnumerable<KeyValuePair<string, T>> entries, string setting, Func<T, JsonNode?> describe) =>
+        new(entries.Select(entry => KeyValuePair.Create(UnicodeText.Require(entry.Key, setting), describe(entry.Value))));
 
     private static JsonArray Array<T>(IEnumerable<T> items, Func<T, JsonNode?> describe) => new([.. items.Select(describe)]);
 

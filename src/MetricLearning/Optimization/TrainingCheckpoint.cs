@@ -59,7 +59,8 @@ public sealed class TrainingCheckpoint
     /// <summary>The user's series, such as the loss of every epoch; none may be null. Saved, and replaced by loading.</summary>
     public IDictionary<string, IReadOnlyList<double>> Histories { get; private set; } = new Dictionary<string, IReadOnlyList<double>>();
 
-    /// <summary>The user's texts, such as the recipe and the dataset; none may be null. Saved, and replaced by loading.</summary>
+    /// <summary>The user's texts, such as the recipe and the dataset; none may be null or have half of a surrogate pair. Saved, and
+    /// replaced by loading.</summary>
     public IDictionary<string, string> Notes { get; private set; } = new Dictionary<string, string>();
 
     /// <summary>The embedding space of the model: the network, how images are prepared, the distance. <see cref="EmbeddingSpace.Read"/>
@@ -78,7 +79,7 @@ public sealed class TrainingCheckpoint
     /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="module">The module.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
+    /// <exception cref="ArgumentException">The name is empty, has a dot or half of a surrogate pair, or is taken.</exception>
     public void Add(string name, nn.Module module)
     {
         ArgumentNullException.ThrowIfNull(module);
@@ -90,7 +91,7 @@ public sealed class TrainingCheckpoint
     /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="optimizer">SGD, Adam, AdamW, NAdam, RAdam, Adamax, RMSProp, Adagrad, Adadelta, ASGD or Rprop.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
+    /// <exception cref="ArgumentException">The name is empty, has a dot or half of a surrogate pair, or is taken.</exception>
     /// <exception cref="NotSupportedException">The optimizer is of another kind.</exception>
     public void Add(string name, optim.Optimizer optimizer)
     {
@@ -106,14 +107,14 @@ public sealed class TrainingCheckpoint
     /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="schedule">The schedule.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
+    /// <exception cref="ArgumentException">The name is empty, has a dot or half of a surrogate pair, or is taken.</exception>
     public void Add(string name, LearningRateSchedule schedule) => Add(schedules, name, Guard.NotNull(schedule));
 
     /// <summary>Adds a sampler: its position.</summary>
     /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="sampler">The sampler.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
+    /// <exception cref="ArgumentException">The name is empty, has a dot or half of a surrogate pair, or is taken.</exception>
     public void Add(string name, Sampler sampler) => Add(samplers, name, Guard.NotNull(sampler));
 
     /// <summary>Adds a part with numbers of its own: <see cref="ModelAverage"/>, <see cref="EarlyStop"/>, <see cref="StagedFreeze"/>,
@@ -122,15 +123,15 @@ public sealed class TrainingCheckpoint
     /// <param name="part">The part. Add a part after the parts that it changes. Modules, optimizers, samplers and schedules are restored
     /// first, then these parts in the order in which they were added.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
+    /// <exception cref="ArgumentException">The name is empty, has a dot or half of a surrogate pair, or is taken.</exception>
     public void Add(string name, ITrainingState part) => Add(states, name, Guard.NotNull(part));
 
     /// <summary>Writes the current state of all parts, atomically. Missing folders are created.</summary>
     /// <param name="path">The file; it may exist.</param>
     /// <exception cref="IOException">The file cannot be written, for instance because the disk is full. The old file is as it
     /// was.</exception>
-    /// <exception cref="ArgumentException">The path is null or empty, a history or a note is null, or a tensor is of a type that the file
-    /// cannot hold. The old file is as it was.</exception>
+    /// <exception cref="ArgumentException">The path is null or empty, a history or a note is null, a note or a name has half of a surrogate
+    /// pair, or a tensor is of a type that the file cannot hold. The old file is as it was.</exception>
     /// <exception cref="InvalidOperationException">A part is at a moment that cannot be saved, for example between a backward pass and
     /// <see cref="SampledClasses.Step"/>. The old file is as it was.</exception>
     /// <exception cref="ObjectDisposedException">A module has been disposed. The old file is as it was.</exception>
@@ -273,6 +274,7 @@ public sealed class TrainingCheckpoint
     private void Add<T>(Dictionary<string, T> parts, string name, T part)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
+        UnicodeText.Require(name, nameof(name));
         if (name.Contains('.', StringComparison.Ordinal))
             throw new ArgumentException($"name must have no dot, got '{name}'.", nameof(name));
         if (name == Random || modules.ContainsKey(name) || optimizers.ContainsKey(name) || schedules.ContainsKey(name)

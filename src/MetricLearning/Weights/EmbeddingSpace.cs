@@ -31,10 +31,12 @@ public sealed record EmbeddingSpace
     private const double UnitTolerance = 1e-6;
 
     /// <summary>The program's name of the network, such as <c>osnet_x1_0</c>.</summary>
-    public string? Architecture { get; init; }
+    /// <exception cref="ArgumentException">The text has half of a surrogate pair, which no file can hold.</exception>
+    public string? Architecture { get; init => field = Whole(value, nameof(Architecture)); }
 
     /// <summary>The layer whose output is compared; <see cref="EmbeddingLayer"/> for the model's embedding.</summary>
-    public string? Layer { get; init; }
+    /// <exception cref="ArgumentException">The text has half of a surrogate pair, which no file can hold.</exception>
+    public string? Layer { get; init => field = Whole(value, nameof(Layer)); }
 
     /// <summary>The length D of an embedding.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
@@ -49,7 +51,8 @@ public sealed record EmbeddingSpace
     public int? Width { get; init => field = value is { } size ? Guard.AtLeast(size, 1, nameof(Width)) : null; }
 
     /// <summary>How images are resized, such as <c>bilinear</c>.</summary>
-    public string? Interpolation { get; init; }
+    /// <exception cref="ArgumentException">The text has half of a surrogate pair, which no file can hold.</exception>
+    public string? Interpolation { get; init => field = Whole(value, nameof(Interpolation)); }
 
     /// <summary>The mean that is subtracted from each channel of values in [0, 1].</summary>
     /// <exception cref="ArgumentException">An entry is not finite.</exception>
@@ -72,10 +75,12 @@ public sealed record EmbeddingSpace
     public bool? Normalized { get; init; }
 
     /// <summary>The distance by which embeddings are compared, such as <c>cosine</c>.</summary>
-    public string? Distance { get; init; }
+    /// <exception cref="ArgumentException">The text has half of a surrogate pair, which no file can hold.</exception>
+    public string? Distance { get; init => field = Whole(value, nameof(Distance)); }
 
     /// <summary>The fingerprint of the weights, as <see cref="FingerprintOf"/> gives it.</summary>
-    public string? Fingerprint { get; init; }
+    /// <exception cref="ArgumentException">The text has half of a surrogate pair, which no file can hold.</exception>
+    public string? Fingerprint { get; init => field = Whole(value, nameof(Fingerprint)); }
 
     /// <summary>The space of vectors that are computed from vectors of this space, such as their means. The lengths of such vectors are not
     /// known.</summary>
@@ -299,6 +304,8 @@ public sealed record EmbeddingSpace
         let texts = (Value: Text(pair.First.Value), Other: Text(pair.Second.Value))
         where texts.Value != texts.Other
         select (pair.First.Name, texts.Value, texts.Other);
+
+    private static string? Whole(string? text, string name) => text is null ? null : UnicodeText.Require(text, name);
 
     private void CheckWidth(long width, string name)
     {

@@ -542,6 +542,45 @@ public sealed class TrainingCheckpointTests : IDisposable
         Assert.Equal("b", CheckpointText.Parse(text.ToJson()).Notes["a"]);
     }
 
+    /// <summary>JSON would replace half of a surrogate pair by U+FFFD. Whole pairs come back.</summary>
+    [Fact]
+    public void HalfOfASurrogatePair_IsRefused_BeforeTheFileIsWritten()
+    {
+        const string half = "cut \ud83d", whole = "cut \ud83d\ude00";
+        foreach (var (setting, checkpoint) in new (string, TrainingCheckpoint)[]
+        {
+            ("Notes", new() { Notes = { ["recipe"] = half } }), ("Notes", new() { Notes = { [half] = "recipe" } }),
+            ("Numbers", new() { Numbers = { [half] = 1 } }), ("Histories", new() { Histories = { [half] = [1] } }),
+            ("SaveState", With(new HalfNamed())),
+        })
+        {
+            var error = Assert.Throws<ArgumentException>(() => checkpoint.Save(Last));
+            Assert.Equal(setting, error.ParamName);
+            Assert.StartsWith($"{setting} must be valid Unicode, but 'cut \\ud83d' is cut in the middle of a character", error.Message,
+                StringComparison.Ordinal);
+        }
+        Assert.Equal("name", Assert.Throws<ArgumentException>(() => With(new HalfNamed(), half)).ParamName);
+        Assert.Empty(Directory.GetFiles(folder));
+        new TrainingCheckpoint { Notes = { [whole] = whole } }.Save(Last);
+        Assert.Equal(whole, TrainingCheckpoint.ReadNotes(Last)[whole]);
+
+        static TrainingCheckpoint With(ITrainingState part, string name = "part")
+        {
+            var checkpoint = new TrainingCheckpoint();
+            checkpoint.Add(name, part);
+            return checkpoint;
+        }
+    }
+
+    private sealed class HalfNamed : ITrainingState
+    {
+        public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double> { ["cut \ud83d"] = 1 };
+
+        public void CheckState(IReadOnlyDictionary<string, double> state) { }
+
+        public void LoadState(IReadOnlyDictionary<string, double> state) { }
+    }
+
     [Fact]
     public void ANullNote_IsRefused_BeforeTheFileIsWritten()
     {

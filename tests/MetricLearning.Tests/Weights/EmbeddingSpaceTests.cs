@@ -11,6 +11,26 @@ public class EmbeddingSpaceTests
         Mean = [0.485f, 0.456f, 0.406f], Deviation = [0.229f, 0.224f, 0.225f], Normalized = true, Distance = "cosine", Fingerprint = "AB",
     };
 
+    /// <summary>A file would replace half of a surrogate pair, and two spaces could become equal.</summary>
+    [Fact]
+    public void HalfOfASurrogatePair_IsRefused()
+    {
+        const string half = "cut \ud83d";
+        foreach (var (name, make) in new (string, Action)[]
+        {
+            (nameof(EmbeddingSpace.Architecture), () => _ = new EmbeddingSpace { Architecture = half }),
+            (nameof(EmbeddingSpace.Layer), () => _ = new EmbeddingSpace { Layer = half }),
+            (nameof(EmbeddingSpace.Interpolation), () => _ = new EmbeddingSpace { Interpolation = half }),
+            (nameof(EmbeddingSpace.Distance), () => _ = new EmbeddingSpace { Distance = half }),
+            (nameof(EmbeddingSpace.Fingerprint), () => _ = new EmbeddingSpace { Fingerprint = half }),
+        })
+            Assert.StartsWith($"{name} must be valid Unicode, but 'cut \\ud83d'", Assert.Throws<ArgumentException>(make).Message,
+                StringComparison.Ordinal);
+        var whole = new EmbeddingSpace { Architecture = "\ud83d\ude00" };
+        Assert.Equal(whole, EmbeddingSpace.Parse(whole.ToJson()));
+        Assert.Throws<InvalidDataException>(() => EmbeddingSpace.Parse("{\"architecture\":\"\\ud83d\"}"));
+    }
+
     [Fact]
     public void Json_RoundTrips_WithAndWithoutEachMember()
     {
