@@ -147,9 +147,10 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
         ArgumentNullException.ThrowIfNull(records);
         cancellationToken.ThrowIfCancellationRequested();
         TRecord[] given = [.. records];
-        var stored = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
-        foreach (var record in stored) columns.Check(record);
-        if (stored.Count > 0) await table.WriteAsync(stored, cancellationToken).ConfigureAwait(false);
+        var parts = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
+        foreach (var record in parts.Records) columns.Check(record);
+        if (parts.Records.Count > 0) await table.WriteAsync(parts.Records, cancellationToken).ConfigureAwait(false);
+        parts.GiveKeys();
     }
 
     /// <inheritdoc/>

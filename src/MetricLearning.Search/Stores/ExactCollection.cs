@@ -9,9 +9,9 @@ namespace MetricLearning.Search;
 /// <para>Hits are sorted by the float64 scores of the float32 vectors, and equal scores by key, as in <see cref="ExactIndex{TKey}"/>. A
 /// search with a filter gives the nearest of all records that the filter keeps.</para>
 /// <para>Distance functions: the cosine functions (the default), the dot product functions and the Euclidean functions. Keys: string, int,
-/// long, ulong, <see cref="Guid"/> (the store replaces an empty Guid by a new one). Vectors: <c>ReadOnlyMemory&lt;float&gt;</c>,
-/// <c>float[]</c>, <c>Embedding&lt;float&gt;</c>, or any input of an embedding generator; then only the vector is stored, not the input.
-/// The index kind of a record definition is ignored.</para>
+/// long, ulong, <see cref="Guid"/> (for an empty one the store makes a new one, which the record gets when it is written). Vectors:
+/// <c>ReadOnlyMemory&lt;float&gt;</c>, <c>float[]</c>, <c>Embedding&lt;float&gt;</c>, or any input of an embedding generator; then only
+/// the vector is stored, not the input. The index kind of a record definition is ignored.</para>
 /// <para>A record is written as a whole. A vector that is null is removed from the store, and so a record that was read without its
 /// vectors loses them when it is written back. Read it with <c>IncludeVectors = true</c> before you change it. If an embedding
 /// generator makes the vectors, set their inputs again, because the store does not keep them.</para>
@@ -133,7 +133,8 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     public override Task UpsertAsync(TRecord record, CancellationToken cancellationToken = default) =>
         UpsertAsync([record], cancellationToken);
 
-    /// <summary>Writes records. If it throws, none is written. If a key occurs twice, the last record counts.</summary>
+    /// <summary>Writes records. If it throws, none is written, and no record has got a key. If a key occurs twice, the last record
+    /// counts.</summary>
     /// <param name="records">The records.</param>
     /// <param name="cancellationToken">Stops the call before anything is written.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
@@ -149,10 +150,11 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         ArgumentNullException.ThrowIfNull(records);
         TRecord[] given = [.. records];
         Existing().Dispose();
-        var stored = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
-        Model.Check(stored);
+        var parts = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
+        Model.Check(parts.Records);
         cancellationToken.ThrowIfCancellationRequested();
-        if (stored.Count > 0) Write(stored);
+        if (parts.Records.Count > 0) Write(parts.Records);
+        parts.GiveKeys();
     }
 
     /// <inheritdoc/>

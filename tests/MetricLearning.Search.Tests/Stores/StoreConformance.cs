@@ -485,6 +485,44 @@ public abstract class StoreConformance : IDisposable
         await RoundTripAsync([Item.GroupOf(1), Item.GroupOf(2)], new[] { Item.GroupOf(9) });
     }
 
+    /// <summary>A definition names columns and members of JSON, which cannot hold half of a surrogate pair.</summary>
+    [Fact]
+    public async Task HalfOfASurrogatePair_InADefinition_IsRefused()
+    {
+        const string half = "cut \ud83d";
+        foreach (var (model, storage) in new[] { (half, null), ("data", half) })
+        {
+            var definition = new VectorStoreCollectionDefinition
+            {
+                Properties = [new VectorStoreKeyProperty("id", typeof(int)), new VectorStoreDataProperty(model, typeof(string))
+                    { StorageName = storage }],
+            };
+            var error = await Assert.ThrowsAnyAsync<ArgumentException>(
+                () => Store.GetDynamicCollection("halves", definition).EnsureCollectionExistsAsync());
+            Assert.Contains("cut \\ud83d", error.Message, StringComparison.Ordinal);
+        }
+        Assert.False(await Store.CollectionExistsAsync("halves"));
+    }
+
+    /// <summary>A record without a key gets one when it is written, and none from a call that fails.</summary>
+    [Fact]
+    public async Task AnEmptyGuid_StaysEmpty_IfTheCallFails()
+    {
+        var collection = Store.GetCollection<Guid, Keyed<Guid>>("unwritten");
+        var record = new Keyed<Guid> { Vector = [1, 2] };
+        await Assert.ThrowsAsync<VectorStoreException>(() => collection.UpsertAsync(record));     // there is no collection
+        Assert.Equal(Guid.Empty, record.Key);
+        await collection.EnsureCollectionExistsAsync();
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => collection.UpsertAsync([record, new Keyed<Guid> { Vector = [float.NaN, 2] }]));
+        Assert.Equal(Guid.Empty, record.Key);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => collection.UpsertAsync(record, new CancellationToken(true)));
+        Assert.Equal(Guid.Empty, record.Key);
+        Assert.Empty(await collection.GetAsync(_ => true, 9).ToListAsync());
+        await collection.UpsertAsync([record, record]);     // a record that occurs twice has one key
+        Assert.Equal(record.Key, Assert.Single(await collection.GetAsync(_ => true, 9).ToListAsync()).Key);
+    }
+
     [Fact]
     public async Task AnEmptyGuid_IsReplacedByTheStore()
     {
