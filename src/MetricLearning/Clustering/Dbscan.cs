@@ -44,7 +44,8 @@ public sealed record Dbscan
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
     /// is 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call; it is checked after each tile of scores.</param>
-    /// <exception cref="ArgumentException">A shape does not fit, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, a feature is not finite, or rows are too long or too short to be
+    /// squared; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public DbscanResult Fit(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -53,7 +54,7 @@ public sealed record Dbscan
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Guard.Finite(features);
-        return Fit(EvaluationInput.ScoresOf(Distance, features, features), (int)features.size(0), call);
+        return Fit(EvaluationInput.ScoresOf(Distance, features, features, origin: new(nameof(features))), (int)features.size(0), call);
     }
 
     /// <summary>Clusters the rows of one set by their distances after re-ranking, of row i to all others in row i.

@@ -10,7 +10,8 @@ public static class EffectiveDimension
     /// eigenvalues of the float64 covariance matrix.</summary>
     /// <param name="features">[N, D], finite, N at least 2.</param>
     /// <returns>D shares that add up to 1; NaN if all rows are the same.</returns>
-    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite, or above 1e150 in size.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite, or above 1e150 in size, or all are
+    /// below 1e-140 but not 0.</exception>
     public static IReadOnlyList<double> VarianceShares(Tensor features)
     {
         Guard.Matrix(features);
@@ -55,7 +56,8 @@ public static class EffectiveDimension
     /// <param name="features">[N, D], finite, N at least 2.</param>
     /// <param name="share">The share of the variance, in [0, 1].</param>
     /// <returns>The fraction, in [0, 1]; NaN if all rows are the same.</returns>
-    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite, or above 1e150 in size.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite, or above 1e150 in size, or all are
+    /// below 1e-140 but not 0.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public static double Fraction(Tensor features, double share)
     {

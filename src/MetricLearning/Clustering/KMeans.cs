@@ -46,7 +46,7 @@ public sealed record KMeans
     /// canceled call frees all its tensors.</param>
     /// <returns>The clusters, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are fewer rows than clusters, or a feature is not finite, or above 1e150 in
-    /// size.</exception>
+    /// size, or all are below 1e-140 but not 0.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public KMeansResult Fit(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {

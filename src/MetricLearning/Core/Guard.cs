@@ -117,16 +117,47 @@ internal static class Guard
         return string.Create(CultureInfo.InvariantCulture, $"{found} in row {row}, column {column}");
     }
 
-    /// <summary>Requires a matrix of finite numbers whose squares do not overflow in float64.</summary>
+    /// <summary>Requires a set of finite features. The message names the first entry that is not finite.</summary>
+    public static void Finite(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
+    {
+        if (NotFinite(set.Features) is { } found) throw new ArgumentException($"{FeaturesOf(name)} must be finite, got {found}.", name);
+    }
+
+    /// <summary>Requires a matrix of finite numbers whose squares neither overflow nor all become 0 in float64.</summary>
     public static void Squarable(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
-        const double largestSquared = 1e150;
         Finite(value, name);
+        RequireSquares(value, name, name);
+    }
+
+    /// <summary>Requires a set of finite features whose squares neither overflow nor all become 0 in float64.</summary>
+    public static void Squarable(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
+    {
+        Finite(set, name);
+        RequireSquares(set.Features, FeaturesOf(name), name);
+    }
+
+    /// <summary>The least size that numbers must reach to be squared: squares of differences that are smaller by the precision of float64
+    /// are still above 0.</summary>
+    public const double LeastSquared = 1e-140;
+
+    /// <summary>The exception for numbers that are too small to be squared.</summary>
+    public static ArgumentException TooSmall(string features, string argument, double largest) => new(string.Create(
+        CultureInfo.InvariantCulture, $"{features} must reach {LeastSquared} in size, so that sums of squares do not become 0, got "
+        + $"{largest} at most. Multiply them by a number."), argument);
+
+    /// <summary>What messages call the features of an argument.</summary>
+    public static string FeaturesOf(string argument) => argument == "features" ? argument : $"{argument} features";
+
+    private static void RequireSquares(Tensor value, string features, string argument)
+    {
+        const double largestSquared = 1e150;
         if (value.dtype != ScalarType.Float64 || value.numel() == 0) return;
         using var scope = NewDisposeScope();
         var largest = maximum(value.amax(), value.amin().neg()).item<double>();
         if (largest > largestSquared) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-            $"{name} must be at most {largestSquared} in size, so that sums of squares do not overflow, got {largest}."), name);
+            $"{features} must be at most {largestSquared} in size, so that sums of squares do not overflow, got {largest}."), argument);
+        if (largest is > 0 and < LeastSquared) throw TooSmall(features, argument, largest);
     }
 
     /// <summary>Requires one label per row, of any integer type. Returns int64: the tensor itself, or a widened copy in the caller's

@@ -22,7 +22,8 @@ namespace MetricLearning;
 /// most a quarter of the mean squared length of the rows. The error of d² is of the order of ε·(‖x‖² + ‖y‖²), where lengths are measured in
 /// the same way and ε is 1.2e-7 in float32, or 1e-3 on a GPU if TF32 is allowed. On the CPU, rows that are so near that digits would cancel
 /// are measured by their differences. There the error of d² is at most about 1,000 ε of d² itself, and equal rows are at distance 0. On
-/// other devices the distance of a row to itself is small but not exactly 0. The gradient at distance 0 is finite everywhere. </para>
+/// other devices the distance of a row to itself is small but not exactly 0. The gradient at distance 0 is finite everywhere. Squares are
+/// not scaled, as in PyTorch: float64 rows whose differences are all below about 1e-154 are at Euclidean distance 0. </para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public abstract class Distance

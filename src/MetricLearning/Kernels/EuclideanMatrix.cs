@@ -11,9 +11,10 @@ namespace MetricLearning;
 /// <remarks>
 /// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c> is written over the product. Rows are measured from the mean row, unless that hardly shortens them. Where
 /// d² is below a thousandth of ‖x‖² + ‖y‖², digits cancel: there d² and the gradient of d are computed from the differences. The same is
-/// done for rows whose squares underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 if d
-/// is at its floor; for the square it is 2(x − y). If the batch is compared with itself, g and gᵀ are added before the one product. Tensor
-/// operations compute second derivatives, and all types and devices other than float32 and float64 on the CPU.
+/// done for rows whose squares underflow or overflow in float32. Equal rows are at distance 0. The backward pass is
+/// <c>∂d/∂x = (x − y)/d</c>, 0 if d is at its floor; for the square it is 2(x − y). If the batch is compared with itself, g and gᵀ are
+/// added before the one product. Tensor operations compute second derivatives, and all types and devices other than float32 and float64
+/// on the CPU.
 /// </remarks>
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {

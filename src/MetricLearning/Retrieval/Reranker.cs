@@ -15,6 +15,9 @@ public abstract record Reranker
 {
     private protected Reranker() { }
 
+    /// <summary>The distance by which the neighborhoods are found.</summary>
+    internal abstract Distance First { get; }
+
     /// <summary>Re-ranks a gallery for queries.</summary>
     /// <param name="query">[Q, D].</param>
     /// <param name="gallery">[G, D], of the same type and on the same device.</param>
@@ -45,17 +48,22 @@ public abstract record Reranker
         Rerank(features, gallery: null, CallProgress.Begin(progress, cancellationToken));
 
     /// <summary>Re-ranks a gallery for queries, or without a gallery a set for its own rows.</summary>
-    internal RerankedDistances Rerank(Tensor query, Tensor? gallery, CallProgress progress)
+    /// <param name="query">The queries, or the one set.</param>
+    /// <param name="gallery">The gallery; null for one set.</param>
+    /// <param name="progress">The call.</param>
+    /// <param name="set">The public argument that the one set comes from.</param>
+    internal RerankedDistances Rerank(Tensor query, Tensor? gallery, CallProgress progress, string set = "features")
     {
-        if (gallery is null) Guard.Matrix(query, "features");
+        if (gallery is null) Guard.Matrix(query, set);
         else Guard.SameWidth(query, gallery);
-        Guard.Finite(query, gallery is null ? "features" : nameof(query));
+        Guard.Finite(query, gallery is null ? set : nameof(query));
         if (gallery is not null) Guard.Finite(gallery);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var rows = Plain(query);
-        var distances = gallery is null ? RerankCore(rows, queries: null, progress)
-            : RerankCore(cat([rows, Plain(gallery)]), (int)query.size(0), progress);
+        var distances = gallery is null ? RerankCore(rows, queries: null, new(set), progress)
+            : RerankCore(cat([rows, Plain(gallery)]), (int)query.size(0), new(nameof(query), (int)query.size(0), nameof(gallery)),
+                progress);
         progress.Done();
         return distances.MoveToOuterDisposeScope();
     }
@@ -63,8 +71,9 @@ public abstract record Reranker
     /// <summary>Re-ranks features [N, D] in float32 or float64 that belong to the current dispose scope.</summary>
     /// <param name="features">The rows of the queries, then those of the gallery; or the rows of one set that is both.</param>
     /// <param name="queries">How many of the rows are queries; null for one set.</param>
+    /// <param name="origin">The arguments that the rows come from, for messages.</param>
     /// <param name="progress">The call.</param>
-    private protected abstract RerankedDistances RerankCore(Tensor features, int? queries, CallProgress progress);
+    private protected abstract RerankedDistances RerankCore(Tensor features, int? queries, RowOrigin origin, CallProgress progress);
 
     private static Tensor Plain(Tensor features) => RowMath.Widen(features.detach()).contiguous();
 }

@@ -112,8 +112,11 @@ public sealed record RetrievalEvaluator
     public RetrievalReport Evaluate(EmbeddingSet set, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(set);
-        return (this with { Protocol = RetrievalProtocol.ForOneSet(Protocol, set.Cameras is not null) })
-            .Evaluate(set, set, progress, cancellationToken);
+        var call = CallProgress.Begin(progress, cancellationToken);
+        var report = (this with { Protocol = RetrievalProtocol.ForOneSet(Protocol, set.Cameras is not null) })
+            .Evaluate(set, set, call, nameof(set));
+        call.Done();
+        return report;
     }
 
     /// <summary>Evaluates the order of a given matrix of distances.</summary>
@@ -165,6 +168,7 @@ public sealed record RetrievalEvaluator
         if (protocol.RemovesSelf)
             throw new NotSupportedException($"The protocol {protocol.Name} removes self by index, which pairs of cameras do not have.");
         var call = CallProgress.Begin(progress, cancellationToken);
+        CheckWhole(query, gallery, call);
         var (queryRows, galleryRows) = (RowsByCamera(query.Cameras), RowsByCamera(gallery.Cameras));
         var reports = new Dictionary<(long, long), RetrievalReport>();
         var (done, all) = (0.0, Math.Max(1, (double)query.Count * gallery.Count));
@@ -271,11 +275,11 @@ public sealed record RetrievalEvaluator
             lists[query] = new RankedList(query, rows, distances, Array.ConvertAll(rows, row => relations.IsMatch(query, row)));
     }
 
-    private RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress)
+    private RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress, string? set = null)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return Evaluate(Input(query, gallery, progress, out var ranking), ranking);
+        return Evaluate(Input(query, gallery, progress, out var ranking, set), ranking);
     }
 
     private RetrievalReport Evaluate(EvaluationInput input, CallProgress progress)
@@ -306,6 +310,16 @@ public sealed record RetrievalEvaluator
         }
     }
 
+    /// <summary>Checks sets before they are split, so that messages name the rows that the caller knows.</summary>
+    private void CheckWhole(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Guard.Finite(query);
+        Guard.Finite(gallery);
+        (this with { Reranking = null, Distance = Reranking?.First ?? Distance }).Input(query, gallery, progress, out _);
+    }
+
     /// <summary>The checked input of a matrix of distances.</summary>
     private EvaluationInput Given(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras, IReadOnlyList<long>? galleryCameras) => Reranking is null
@@ -318,14 +332,17 @@ public sealed record RetrievalEvaluator
     /// <param name="gallery">G gallery images.</param>
     /// <param name="progress">The call.</param>
     /// <param name="ranking">The part of the call that is left for ranking.</param>
-    private EvaluationInput Input(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress, out CallProgress ranking)
+    /// <param name="set">The argument that is queries and gallery in one; null if there are two.</param>
+    private EvaluationInput Input(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress, out CallProgress ranking,
+        string? set = null)
     {
         ranking = Reranking is null ? progress : progress.Part(RankingStart, 1);
-        return EvaluationInput.Of(query, gallery, Protocol, Scores, Reranking?.ToString() ?? $"{Distance}");
+        return EvaluationInput.Of(query, gallery, Protocol, Scores, Reranking?.ToString() ?? $"{Distance}", set);
 
-        ScoreSource Scores(Tensor queries, Tensor rows) => Reranking is null
-            ? EvaluationInput.ScoresOf(Distance, queries, rows, Sieve)
-            : Reranking.Rerank(queries, ReferenceEquals(queries, rows) ? null : rows, progress.Part(0, RankingStart)).Scores();
+        ScoreSource Scores(Tensor queries, Tensor rows, RowOrigin? origin) => Reranking is null
+            ? EvaluationInput.ScoresOf(Distance, queries, rows, Sieve, origin)
+            : Reranking.Rerank(queries, ReferenceEquals(queries, rows) ? null : rows, progress.Part(0, RankingStart), set ?? "query")
+                .Scores();
     }
 
     private bool Sorts(EvaluationInput input)

@@ -48,7 +48,7 @@ public sealed record OpenSetEvaluator
         var call = CallProgress.Begin(progress, cancellationToken);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var input = EvaluationInput.Of(query, gallery, Protocol, (x, y) => EvaluationInput.ScoresOf(Distance, x, y), $"{Distance}");
+        var input = EvaluationInput.Of(query, gallery, Protocol, (x, y, _) => EvaluationInput.ScoresOf(Distance, x, y), $"{Distance}");
         var nearest = new RetrievalEvaluator { MemoryBudget = MemoryBudget }.Rank(input, topK: MaxRank, call);
         var (identified, unknown, known) = (new List<(double Distance, int Rank)>(), new List<double>(), 0);
         foreach (var list in nearest)

@@ -67,7 +67,7 @@ public sealed record VerificationEvaluator
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default) =>
-        Evaluate(query, gallery, Protocol, named: null, CallProgress.Begin(progress, cancellationToken));
+        Evaluate(query, gallery, Protocol, oneSet: null, CallProgress.Begin(progress, cancellationToken));
 
     /// <summary>Evaluates all pairs of two different rows of a set that the protocol leaves, each pair once. The default protocol is
     /// <see cref="RetrievalProtocol.Market1501"/> if the set has cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> if it has
@@ -84,7 +84,7 @@ public sealed record VerificationEvaluator
         ArgumentNullException.ThrowIfNull(set);
         var protocol = RetrievalProtocol.ForOneSet(Protocol, set.Cameras is not null);
         var once = protocol with { KeepsLaterRowsOnly = true };
-        return Evaluate(set, set, once, named: protocol, CallProgress.Begin(progress, cancellationToken));
+        return Evaluate(set, set, once, (nameof(set), protocol), CallProgress.Begin(progress, cancellationToken));
     }
 
     /// <summary>Evaluates all pairs of a given matrix of distances that the protocol leaves.</summary>
@@ -117,13 +117,15 @@ public sealed record VerificationEvaluator
         new(GivenPairs.Count(Finite(matching, nameof(matching)), Finite(nonMatching, nameof(nonMatching)), FalseMatchRates, Confidence),
             protocol: null, FalseMatchRates, Confidence);
 
-    private VerificationReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol? protocol, RetrievalProtocol? named,
-        CallProgress progress)
+    /// <summary>Evaluates pairs of two sets; or of one, whose argument and whose protocol for the report are then given.</summary>
+    private VerificationReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol? protocol,
+        (string Argument, RetrievalProtocol Named)? oneSet, CallProgress progress)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var input = EvaluationInput.Of(query, gallery, protocol, (x, y) => EvaluationInput.ScoresOf(Distance, x, y), $"{Distance}");
-        return Report(input, named ?? input.Relations.Protocol, progress);
+        var input = EvaluationInput.Of(query, gallery, protocol,
+            (x, y, origin) => EvaluationInput.ScoresOf(Distance, x, y, origin: origin), $"{Distance}", oneSet?.Argument);
+        return Report(input, oneSet?.Named ?? input.Relations.Protocol, progress);
     }
 
     private VerificationReport Report(EvaluationInput input, RetrievalProtocol named, CallProgress progress)

@@ -94,7 +94,7 @@ public class DefaultProtocolTests
             () => new VerificationEvaluator { Protocol = RetrievalProtocol.Market1501 }.Evaluate(without, without),
             () => new OpenSetEvaluator { Protocol = RetrievalProtocol.Market1501 }.Evaluate(without, without),
         })
-            Assert.Contains("compares cameras, but the query has none", Assert.Throws<ArgumentException>(evaluate).Message,
+            Assert.Contains("compares cameras, but there are none", Assert.Throws<ArgumentException>(evaluate).Message,
                 StringComparison.Ordinal);
         var report = new RetrievalEvaluator { Protocol = RetrievalProtocol.NoFilter }.Evaluate(with, without);
         Assert.Same(RetrievalProtocol.NoFilter, report.Protocol);

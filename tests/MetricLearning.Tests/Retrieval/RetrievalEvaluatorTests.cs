@@ -558,7 +558,7 @@ public class RetrievalEvaluatorTests
             StringComparison.Ordinal);
         Assert.Contains("the same width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(
             () => evaluator.Evaluate(fine, wide)).Message, StringComparison.Ordinal);
-        Assert.Contains("compares cameras, but the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator
+        Assert.Contains("compares cameras, but there are none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator
             { Protocol = RetrievalProtocol.Market1501 }.Evaluate(fine, fine)).Message, StringComparison.Ordinal);
         using var infinite = tensor(new float[] { 1, 2, float.PositiveInfinity, 4 }, [2, 2]);
         Assert.Contains("at row 1, column 0", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2])).Message,

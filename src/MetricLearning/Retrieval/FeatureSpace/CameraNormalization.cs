@@ -19,7 +19,7 @@ public sealed class CameraNormalization : IDisposable
     /// <param name="sets">At least one, of one width and with cameras; usually the queries and the gallery.</param>
     /// <returns>The fitted means and standard deviations, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are no sets, a set has no cameras, widths, types, devices or embedding spaces differ, or a
-    /// feature is not finite, or above 1e150 in size.</exception>
+    /// feature is not finite, or above 1e150 in size, or all of a set are below 1e-140.</exception>
     /// <exception cref="ArgumentNullException">A set is null.</exception>
     public static CameraNormalization Fit(params EmbeddingSet[] sets)
     {
@@ -30,7 +30,7 @@ public sealed class CameraNormalization : IDisposable
         {
             Guard.NotNull(sets[i], nameof(sets));
             Guard.SameWidth(sets[0].Features, sets[i].Features);
-            Guard.Squarable(sets[i].Features, "features");
+            Guard.Squarable(sets[i], $"sets[{i}]");
             EmbeddingSpace.RequireSame(space, sets[i].Space, "the sets before it", $"sets[{i}]");
             space = space is null ? sets[i].Space : sets[i].Space is { } next ? space.Agree(next) : space;
         }
@@ -65,7 +65,7 @@ public sealed class CameraNormalization : IDisposable
         if (set.Features.size(1) != width)
             throw new ArgumentException($"features must be [N, {width}], got {Guard.Shape(set.Features)}.", nameof(set));
         EmbeddingSpace.RequireSame(space, set.Space, "the fitted sets", nameof(set));
-        Guard.Finite(set.Features, "features");
+        Guard.Finite(set);
         using var scope = NewDisposeScope();
         var result = empty_like(set.Features);
         foreach (var camera in Cameras(set).Distinct())

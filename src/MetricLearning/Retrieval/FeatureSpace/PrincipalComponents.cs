@@ -26,7 +26,8 @@ public sealed class PrincipalComponents : IDisposable
     /// <param name="cancellationToken">Cancels the call; it is checked before and after the covariance, and after its
     /// eigenvectors.</param>
     /// <returns>The components, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">There are no rows, or a feature is not finite, or above 1e150 in size.</exception>
+    /// <exception cref="ArgumentException">There are no rows, or a feature is not finite, or above 1e150 in size, or all are below
+    /// 1e-140 but not 0.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of components is not in [1, D].</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public static PrincipalComponents Fit(EmbeddingSet set, int? count = null, IProgress<double>? progress = null,
@@ -37,7 +38,7 @@ public sealed class PrincipalComponents : IDisposable
         if (set.Count == 0) throw new ArgumentException("There are no rows to fit on.", nameof(set));
         var width = (int)set.Features.size(1);
         var kept = count is { } given ? (int)Guard.Within(given, 1, width, nameof(count)) : width;
-        Guard.Squarable(set.Features, "features");
+        Guard.Squarable(set);
         using var scope = NewDisposeScope();
         var x = set.Features.to(ScalarType.Float64);
         var mean = RowMath.MeanAlong(x, 0).squeeze(0);
@@ -82,7 +83,7 @@ public sealed class PrincipalComponents : IDisposable
         if (set.Features.size(1) != Guard.Owned(mean, this).size(0))
             throw new ArgumentException($"features must be [N, {mean.size(0)}], got {Guard.Shape(set.Features)}.", nameof(set));
         EmbeddingSpace.RequireSame(space, set.Space, "the fitted set", nameof(set));
-        Guard.Finite(set.Features, "features");
+        Guard.Finite(set);
         using var scope = NewDisposeScope();
         var device = set.Features.device;
         var result = (set.Features.to(ScalarType.Float64) - mean.to(device)).matmul(components.to(device));

@@ -71,7 +71,7 @@ public sealed record QueryExpansion
         var call = CallProgress.Begin(progress, cancellationToken);
         Check(set);
         using var scope = NewDisposeScope();
-        var means = Repeated(RowMath.Widen(set.Features), call);
+        var means = Repeated(RowMath.Widen(set.Features), new(nameof(set)), call);
         call.Done();
         return With(set, means);
     }
@@ -91,7 +91,8 @@ public sealed record QueryExpansion
         var call = CallProgress.Begin(progress, cancellationToken);
         Check(query, gallery);
         using var scope = NewDisposeScope();
-        var all = Repeated(cat([RowMath.Widen(query.Features), RowMath.Widen(gallery.Features)]), call);
+        var both = cat([RowMath.Widen(query.Features), RowMath.Widen(gallery.Features)]);
+        var all = Repeated(both, new(nameof(query), query.Count, nameof(gallery)), call);
         call.Done();
         return (With(query, all.narrow(0, 0, query.Count)), With(gallery, all.narrow(0, query.Count, gallery.Count)));
     }
@@ -100,20 +101,20 @@ public sealed record QueryExpansion
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"query expansion ({Neighbors} neighbors, α = {Alpha})");
 
-    private Tensor Repeated(Tensor features, CallProgress progress)
+    private Tensor Repeated(Tensor features, RowOrigin origin, CallProgress progress)
     {
-        for (var time = 0; time < Times; time++) features = Means(features, features, withRow: false, Part(progress, time));
+        for (var time = 0; time < Times; time++) features = Means(features, features, withRow: false, Part(progress, time), origin);
         return features;
     }
 
     private CallProgress Part(CallProgress progress, int time) => progress.Part((double)time / Times, (time + 1.0) / Times);
 
     /// <summary>Computes the means of the rows of x over their nearest rows of y, and optionally over the row itself.</summary>
-    private Tensor Means(Tensor x, Tensor y, bool withRow, CallProgress progress)
+    private Tensor Means(Tensor x, Tensor y, bool withRow, CallProgress progress, RowOrigin? origin = null)
     {
         const int block = 512;
         var (count, width) = ((int)x.size(0), x.size(1));
-        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, x, y), count, (int)y.size(0), Neighbors,
+        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, x, y, origin: origin), count, (int)y.size(0), Neighbors,
             progress: progress.Part(0, MeansStart));
         var result = empty_like(x);
         for (var first = 0; first < count; first += block)
@@ -142,14 +143,14 @@ public sealed record QueryExpansion
     {
         Check(query);
         Check(gallery);
-        Guard.SameWidth(query.Features, gallery.Features);
+        Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
         EmbeddingSpace.RequireSame(query.Space, gallery.Space, nameof(query), nameof(gallery));
     }
 
     private static void Check(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(set, name);
-        Guard.Finite(set.Features, "features");
+        Guard.Finite(set, name);
     }
 
     private static EmbeddingSet With(EmbeddingSet set, Tensor features) =>

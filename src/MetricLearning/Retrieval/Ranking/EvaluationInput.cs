@@ -14,18 +14,20 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
     /// <param name="protocol">The protocol that is set; null for the default.</param>
-    /// <param name="scores">Makes the scores from [Q, D] and [G, D].</param>
+    /// <param name="scores">Makes the scores from [Q, D] and [G, D]. It gets the argument that the rows come from if they are one set, and
+    /// null for queries and a gallery.</param>
     /// <param name="distance">The name of the distance.</param>
+    /// <param name="set">The argument of the public call that is queries and gallery in one; null if there are two.</param>
     /// <exception cref="ArgumentException">Widths, types, devices, cameras or embedding spaces do not fit.</exception>
     public static EvaluationInput Of(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol? protocol,
-        Func<Tensor, Tensor, ScoreSource> scores, string distance)
+        Func<Tensor, Tensor, RowOrigin?, ScoreSource> scores, string distance, string? set = null)
     {
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(gallery);
         var relations = Relations.Of(protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
         EmbeddingSpace.RequireSame(query.Space, gallery.Space, nameof(query), nameof(gallery));
-        return new EvaluationInput(scores(query.Features, gallery.Features), relations, distance);
+        return new EvaluationInput(scores(query.Features, gallery.Features, set is null ? null : new(set)), relations, distance);
     }
 
     /// <summary>A given matrix of distances.</summary>
@@ -55,6 +57,7 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
 
     /// <summary>Scores of features by a distance: by tiles with a bound if the distance has a <see cref="BasicForm"/>, otherwise by
     /// float64 rows.</summary>
-    public static ScoreSource ScoresOf(Distance distance, Tensor query, Tensor gallery, ScoreSieve sieve = ScoreSieve.Automatic) =>
-        FeatureScores.Knows(distance) ? new FeatureScores(distance, query, gallery, sieve) : RowScores.Of(distance, query, gallery);
+    public static ScoreSource ScoresOf(Distance distance, Tensor query, Tensor gallery, ScoreSieve sieve = ScoreSieve.Automatic,
+        RowOrigin? origin = null) => FeatureScores.Knows(distance)
+        ? new FeatureScores(distance, query, gallery, sieve, origin: origin) : RowScores.Of(distance, query, gallery);
 }

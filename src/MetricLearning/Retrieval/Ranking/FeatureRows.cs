@@ -14,27 +14,28 @@ internal sealed unsafe class FeatureRows
     private readonly bool wide;
 
     /// <param name="features">[N, D], contiguous, on the CPU, and kept alive by the caller.</param>
-    /// <param name="name">Their name in messages.</param>
+    /// <param name="origin">The argument that they come from, for messages.</param>
     /// <exception cref="ArgumentException">A feature is not finite, or a row too long; the message names the row.</exception>
-    public FeatureRows(Tensor features, string name)
+    public FeatureRows(Tensor features, RowOrigin origin)
     {
-        (wide, Width, Name) = (features.dtype == ScalarType.Float64, (int)features.size(1), name);
+        (wide, Width, Origin) = (features.dtype == ScalarType.Float64, (int)features.size(1), origin);
         memory = TensorMemory.Of(features);
         Norms = new double[features.size(0)];
         Threads.For(Norms.Length, row => Norms[row] = Math.Sqrt(Dot(row, this, row)));
         var bad = Array.FindIndex(Norms, norm => !(norm <= LongestThatCanBeSquared));
         if (bad < 0) return;
+        var (argument, name, place) = origin.Of(bad);
         for (var i = 0; i < Width; i++)
             if (!double.IsFinite(At(bad, i)))
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"{name} features must be finite, got {At(bad, i)} in row {bad}, column {i}."), name);
-        throw new ArgumentException($"{name} features must have rows of length at most 1e150, got more in row {bad}.", name);
+                    $"{name} must be finite, got {At(bad, i)} in row {place}, column {i}."), argument);
+        throw new ArgumentException($"{name} must have rows of length at most 1e150, got more in row {place}.", argument);
     }
 
     /// <summary>Whether short rows were scaled up, so these rows are not the given ones (<see cref="ShortRows"/>).</summary>
     public bool AreLifted { get; init; }
 
-    public string Name { get; }
+    public RowOrigin Origin { get; }
     public int Count => Norms.Length;
     public int Width { get; }
     public double[] Norms { get; }

@@ -43,18 +43,23 @@ internal sealed unsafe class FeatureScores : ScoreSource
     /// <param name="galleryFeatures">[G, D].</param>
     /// <param name="sieve">How tiles are made for counting.</param>
     /// <param name="split">Whether 16-bit integers are split into bytes; null if the faster way is to be taken.</param>
+    /// <param name="origin">The arguments that the rows come from if they are one matrix; null for queries and a gallery.</param>
+    /// <exception cref="ArgumentException">A feature is not finite, or rows are too long or too short to be squared; the message names the
+    /// row or the argument.</exception>
     public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures, ScoreSieve sieve = ScoreSieve.Automatic,
-        bool? split = null)
+        bool? split = null, RowOrigin? origin = null)
     {
         var form = BasicForm.Of(distance)!;
         this.distance = form.Basic;
         var wide = form.ChangesRows || queryFeatures.dtype == ScalarType.Float64;
         var type = wide ? ScalarType.Float64 : ScalarType.Float32;
-        (queries, queryRows) = Rows(queryFeatures, "query");
-        (gallery, galleryRows) = ReferenceEquals(queryFeatures, galleryFeatures) ? (queries, queryRows) : Rows(galleryFeatures, "gallery");
+        (queries, queryRows) = Rows(queryFeatures, origin ?? RowOrigin.Query);
+        (gallery, galleryRows) = ReferenceEquals(queryFeatures, galleryFeatures) ? (queries, queryRows)
+            : Rows(galleryFeatures, origin ?? RowOrigin.Gallery);
         width = (int)queries.size(1);
         largestGalleryNorm = galleryRows.LargestNorm;
         var largest = Math.Max(largestGalleryNorm, queryRows.LargestNorm);
+        if (largest < Guard.LeastSquared) RequireSquares(largest);
         chooses = sieve == ScoreSieve.Automatic;
         var mayBeFixed = sieve is ScoreSieve.Automatic or ScoreSieve.Int16 && Device.type == TorchSharp.DeviceType.CPU
             && FixedPoint.IsSupported;
@@ -70,10 +75,10 @@ internal sealed unsafe class FeatureScores : ScoreSource
         held = Held(queryFeatures, queries, queryRows)
             + (ReferenceEquals(queries, gallery) ? 0 : Held(galleryFeatures, gallery, galleryRows));
 
-        (Tensor, FeatureRows) Rows(Tensor features, string name)
+        (Tensor, FeatureRows) Rows(Tensor features, RowOrigin origin)
         {
             var rows = form.ChangesRows ? form.Rows(features).to(features.device) : features.to(type).contiguous();
-            var measured = new FeatureRows(rows.cpu(), name);
+            var measured = new FeatureRows(rows.cpu(), origin);
             return form.Basic is CosineDistance ? ShortRows.Lifted(rows, measured) : (rows, measured);
         }
 
@@ -182,6 +187,15 @@ internal sealed unsafe class FeatureScores : ScoreSource
         _ => key,
     };
 
+    /// <summary>Refuses rows so short that their squares would be 0, so that all of them would be equally near.</summary>
+    private void RequireSquares(double longest)
+    {
+        if (distance is CosineDistance or EuclideanClampedDistance) return;     // the one scales rows, the other ends at its least distance
+        foreach (var rows in new[] { queryRows, galleryRows })
+            for (var row = 0; row < rows.Count; row++)
+                if (!rows.IsZero(row)) throw Guard.TooSmall(rows.Origin.Of(row).Features, rows.Origin.Of(row).Argument, longest);
+    }
+
     /// <summary>What the squared distances of a query are divided by.</summary>
     private double Signal(int query) => signals is null ? 1 : signals[query];
 
@@ -191,10 +205,12 @@ internal sealed unsafe class FeatureScores : ScoreSource
         var lengths = new double[queryRows.Count];
         for (var row = 0; row < lengths.Length; row++)
         {
-            lengths[row] = queryRows.Dot(row, queryRows, row) is > 0 and var signal ? signal : 1;
+            var isFlat = queryRows.IsZero(row);
+            lengths[row] = isFlat ? 1 : queryRows.Dot(row, queryRows, row);
             var farthest = queryRows.Norms[row] + largestGalleryNorm;
-            if (!double.IsFinite(farthest * farthest / lengths[row])) throw new ArgumentException(string.Create(
-                CultureInfo.InvariantCulture, $"query features must vary more: distances from row {row} would be infinite."), "query");
+            if (lengths[row] > 0 && double.IsFinite(farthest * farthest / lengths[row])) continue;
+            var (argument, name, place) = queryRows.Origin.Of(row);
+            throw new ArgumentException($"{name} must vary more: distances from row {place} would be infinite.", argument);
         }
         return lengths;
     }

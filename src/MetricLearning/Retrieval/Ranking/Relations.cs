@@ -17,8 +17,8 @@ internal sealed class Relations
         (this.queryCameras, this.galleryCameras) = (queryCameras?.ToArray(), galleryCameras?.ToArray());
         if (protocol.Cameras != CameraFilter.None && (queryCameras is null || galleryCameras is null))
             throw new ArgumentException(
-                $"The protocol {protocol.Name} compares cameras, but the {(queryCameras is null ? "query" : "gallery")} has none; "
-                + "give them, or use a protocol with Cameras = CameraFilter.None.");
+                $"The protocol {protocol.Name} compares cameras, but {Without()} none; give them, or use a protocol with "
+                + "Cameras = CameraFilter.None.");
         if (protocol.RemovesSelf && queryIdentities.Count != galleryIdentities.Count)
             throw new ArgumentException($"The protocol {protocol.Name} removes each query's own row, so query and gallery must be one set; "
                 + $"got {queryIdentities.Count} and {galleryIdentities.Count} rows.");
@@ -27,6 +27,9 @@ internal sealed class Relations
         var matches = queryIdentities.Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty().ToArray();
         (MostMatches, MeanMatches) = (matches.Max(), matches.Average());
         junk = protocol.JunkIdentity is { } identity && rowsOf.TryGetValue(identity, out var rows) ? rows : [];
+
+        // If neither side has cameras, the two may be one set.
+        string Without() => queryCameras is not null ? "the gallery has" : galleryCameras is not null ? "the query has" : "there are";
     }
 
     /// <summary>Makes the relations under the given protocol, or under the default one if it is null.</summary>

@@ -24,7 +24,7 @@ internal static unsafe class ShortRows
         foreach (var row in lifted)
             if (rows.dtype == ScalarType.Float64) Lift(new Span<double>((double*)memory + (long)row * width, width));
             else Lift(new Span<float>((float*)memory + (long)row * width, width));
-        return (copy.to(rows.device), new FeatureRows(copy, measured.Name) { AreLifted = true });
+        return (copy.to(rows.device), new FeatureRows(copy, measured.Origin) { AreLifted = true });
     }
 
     private static void Lift<T>(Span<T> row) where T : unmanaged, IBinaryFloatingPointIeee754<T>

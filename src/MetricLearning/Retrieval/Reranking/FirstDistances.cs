@@ -14,18 +14,19 @@ internal sealed unsafe class FirstDistances
     /// <param name="scores">Exact keys of all rows with one another.</param>
     /// <param name="farthestKeys">The key of each row's farthest row.</param>
     /// <param name="galleryStart">The first row of the gallery.</param>
+    /// <param name="origin">The arguments that the rows come from, for messages.</param>
     /// <param name="squares">Whether distances are squared.</param>
     /// <param name="divides">Whether they are divided by their row's maximum.</param>
     /// <exception cref="ArgumentException">The square of a distance overflows; the message names the row.</exception>
-    public FirstDistances(FeatureScores scores, double[] farthestKeys, int galleryStart, bool squares, bool divides)
+    public FirstDistances(FeatureScores scores, double[] farthestKeys, int galleryStart, RowOrigin origin, bool squares, bool divides)
     {
         (this.scores, this.farthestKeys, this.galleryStart, this.squares) = (scores, farthestKeys, galleryStart, squares);
         divisors = Array.ConvertAll(farthestKeys, key => divides && Units(scores.Distance(key)) is > 0 and var largest ? largest : 1);
         var bad = Array.FindIndex(divisors, largest => !double.IsFinite(largest));
         if (bad < 0) return;
-        var (set, row) = galleryStart == 0 ? ("features", bad) : bad < galleryStart ? ("query", bad) : ("gallery", bad - galleryStart);
-        throw new ArgumentException($"{set} must be nearer to one another: the dialect {nameof(KReciprocalDialect.TorchReId)} squares "
-            + $"distances, and the squares of those of row {row} overflow.", set);
+        var (argument, features, row) = origin.Of(bad);
+        throw new ArgumentException($"{features} must be nearer to one another: the dialect {nameof(KReciprocalDialect.TorchReId)} "
+            + $"squares distances, and the squares of those of row {row} overflow.", argument);
     }
 
     /// <summary>The distance of two rows.</summary>

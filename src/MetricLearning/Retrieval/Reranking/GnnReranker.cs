@@ -31,15 +31,17 @@ public sealed record GnnReranker : Reranker
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 
+    internal override Distance First => Distance.Cosine;
+
     /// <inheritdoc/>
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"GNN re-ranking (k1 = {K1}, k2 = {K2}) of {Distance.Cosine}");
 
-    private protected override RerankedDistances RerankCore(Tensor features, int? queries, CallProgress progress)
+    private protected override RerankedDistances RerankCore(Tensor features, int? queries, RowOrigin origin, CallProgress progress)
     {
         var (all, galleryStart) = ((int)features.size(0), queries ?? 0);
-        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, features, features), all, all, Math.Max(K1, K2),
-            progress: progress.Part(0, GraphStart));
+        var scores = new FeatureScores(First, features, features, origin: origin);
+        var lists = NeighborLists.Of(scores, all, all, Math.Max(K1, K2), progress: progress.Part(0, GraphStart));
         var graph = Graph(lists, all, progress.Part(GraphStart, IndexStart));
         var index = new InvertedIndex(graph.From(galleryStart, progress.Part(IndexStart, 1)), all);
         return new RerankedDistances(queries ?? all, all - galleryStart, graph.Bytes + index.Bytes, Rows);

@@ -56,7 +56,7 @@ public sealed record KReciprocalReranker : Reranker
                 nameof(Distance));
     }
 
-    private Distance First => Distance ?? (Dialect == KReciprocalDialect.FastReId ? Distance.Cosine : Distance.EuclideanSquared);
+    internal override Distance First => Distance ?? (Dialect == KReciprocalDialect.FastReId ? Distance.Cosine : Distance.EuclideanSquared);
 
     private int ListWidth => Dialect == KReciprocalDialect.FastReId ? K1 : Math.Max(Math.Min(K1, int.MaxValue - 1) + 1, K2);
 
@@ -95,15 +95,15 @@ public sealed record KReciprocalReranker : Reranker
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"k-reciprocal re-ranking ({Dialect}, k1 = {K1}, k2 = {K2}, λ = {Lambda}) of {First}");
 
-    private protected override RerankedDistances RerankCore(Tensor features, int? queries, CallProgress progress)
+    private protected override RerankedDistances RerankCore(Tensor features, int? queries, RowOrigin origin, CallProgress progress)
     {
         var (all, galleryStart) = ((int)features.size(0), queries ?? 0);
         var fastReId = Dialect == KReciprocalDialect.FastReId;
-        var scores = new FeatureScores(fastReId ? Distance.EuclideanSquared : First, features, features);
+        var scores = new FeatureScores(fastReId ? Distance.EuclideanSquared : First, features, features, origin: origin);
         var lists = Lists(scores, all, progress);
         var rows = features.cpu();      // exact distances read them where they are, so the result holds them
-        if (First is CosineDistance) (rows, _) = ShortRows.Lifted(rows, new FeatureRows(rows, "features"));
-        var exact = new FirstDistances(new FeatureScores(First, rows, rows), lists.FarthestKeys, galleryStart,
+        if (First is CosineDistance) (rows, _) = ShortRows.Lifted(rows, new FeatureRows(rows, origin));
+        var exact = new FirstDistances(new FeatureScores(First, rows, rows, origin: origin), lists.FarthestKeys, galleryStart, origin,
             squares: Dialect == KReciprocalDialect.TorchReId, divides: !fastReId);
         var encoded = Encode(lists, fastReId ? scores.Key : exact.Of, queries ?? all, galleryStart, progress);
         return new RerankedDistances(encoded.Queries, encoded.Gallery, encoded.Bytes,

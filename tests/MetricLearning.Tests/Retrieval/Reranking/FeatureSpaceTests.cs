@@ -1,6 +1,7 @@
 using System.Globalization;
 using CsCheck;
 using MetricLearning.Testing;
+using static MetricLearning.Scalars;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
@@ -127,7 +128,7 @@ public class FeatureSpaceTests
             using var cameras = CameraNormalization.Fit(set);
             using var components = PrincipalComponents.Fit(set);
             foreach (var apply in new Func<EmbeddingSet>[] { () => cameras.Apply(bad), () => components.Apply(bad) })
-                Assert.StartsWith($"features must be finite, got {value.ToString(CultureInfo.InvariantCulture)} in row 3, column 1.",
+                Assert.StartsWith($"set features must be finite, got {value.ToString(CultureInfo.InvariantCulture)} in row 3, column 1.",
                     Assert.Throws<ArgumentException>(() => apply()).Message, StringComparison.Ordinal);
         }
     }
@@ -157,20 +158,34 @@ public class FeatureSpaceTests
         Assert.Equal(gallery.Identities, white.Identities);
     }
 
-    /// <summary>Sums of squares overflow, so the result would be NaN, infinite or 0.</summary>
-    [Fact]
-    public void NumbersThatCannotBeSquared_AreRefused()
+    /// <summary>Sums of squares overflow or become 0, so the result would be NaN, infinite or 0.</summary>
+    [Theory]
+    [InlineData(1e200, " must be at most 1E+150 in size, so that sums of squares do not overflow, got 2E+200.")]
+    [InlineData(1e-170, " must reach 1E-140 in size, so that sums of squares do not become 0, got 2E-170 at most.")]
+    public void NumbersThatCannotBeSquared_AreRefused(double size, string expected)
     {
         using var scope = NewDisposeScope();
-        var features = tensor(new[] { 1e200, 1, -1e200, 2 }).view(2, 2);
+        var features = S(size) * tensor(new[] { 1.0, 0, -1, 2 }).view(2, 2);
         using var set = new EmbeddingSet(features.alias(), new long[2], new long[2]);
         foreach (var fit in new Action[]
         {
             () => PrincipalComponents.Fit(set).Dispose(), () => CameraNormalization.Fit(set).Dispose(),
             () => EffectiveDimension.VarianceShares(features), () => new KMeans(1).Fit(features).Dispose(),
         })
-            Assert.StartsWith("features must be at most 1E+150 in size, so that sums of squares do not overflow, got 1E+200.",
-                Assert.Throws<ArgumentException>(fit).Message, StringComparison.Ordinal);
+            Assert.Contains(expected, Assert.Throws<ArgumentException>(fit).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Rows that are all 0 have no size that could be too small.</summary>
+    [Fact]
+    public void Zeros_CanBeSquared()
+    {
+        using var scope = NewDisposeScope();
+        var features = zeros(3, 2, ScalarType.Float64);
+        Assert.All(EffectiveDimension.VarianceShares(features), share => Assert.True(double.IsNaN(share)));
+        using var clusters = new KMeans(1).Fit(features);
+        Assert.Equal(0, clusters.Inertia);
+        using var set = new EmbeddingSet(features.alias(), new long[3]);
+        Assert.Equal(1, new RetrievalEvaluator { Distance = Distance.Euclidean }.Evaluate(set).RankAt(1));
     }
 
     [Fact]
