@@ -16,7 +16,7 @@ internal static class Options
 
             One file (.npz, .safetensors, .mat) may hold both: query_feat, query_pid, query_cam, gallery_feat, gallery_pid, gallery_cam.
             The names that other projects use (query_f, query_label, query_cam; features, ids, cameras; ...) are known too. In a file
-            of one set, each item is searched for among the others.
+            of one set, such as a .csv file of pandas, each item is searched for among the others.
             """);
         var file = new Argument<FileInfo?>("FILE") { Description = "Features of queries and gallery, or of one set",
             Arity = ArgumentArity.ZeroOrOne };

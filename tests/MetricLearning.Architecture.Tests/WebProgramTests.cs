@@ -7,6 +7,8 @@ namespace MetricLearning.Architecture.Tests;
 /// an address at which it cannot listen.</summary>
 public partial class WebProgramTests
 {
+    private static readonly string[] folders = ["samples", "templates"];
+
     private static readonly string listening = Path.Combine(Repository.Root, "samples", "Shared", "Web", "Listening.cs");
 
     [Fact]
@@ -26,7 +28,7 @@ public partial class WebProgramTests
     private static bool BuildsServer(string file) =>
         Regex.IsMatch(File.ReadAllText(file), @"WebApplication\.Create\w*Builder|LocalServer\.Builder");
 
-    private static IEnumerable<string> Programs() => new[] { "samples", "templates" }
+    private static IEnumerable<string> Programs() => folders
         .SelectMany(folder => Directory.GetFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))
         .Where(file => !file.Split(Path.DirectorySeparatorChar).Any(part => part is "obj" or "bin"));
 

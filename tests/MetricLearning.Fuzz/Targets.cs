@@ -268,6 +268,10 @@ internal static class Targets
         foreach (var (name, where) in new[] { ("named", "query"), ("folders", "anna") })
             yield return Names(root, name, where);
         yield return Cars(root);
+        yield return Grid(root);
+        const string table = ",0,1,pid,cam,file\n0,0.5,-2e3,7,1,\"a,b.jpg\"\n1,1,0,8,2,c.jpg\n";
+        yield return new("csv-features", Under(root, "features.csv"), Packing.Text, [Encoding.UTF8.GetBytes(table)],
+            path => FeatureFile.Read(path).Dispose());
 
         Target List(string name, string mutated, string text, string[] files, Func<string, ReIdDataset> read)
         {
@@ -302,6 +306,15 @@ internal static class Targets
         foreach (var image in Enumerable.Range(1, 4)) Put(folder, $"car_ims/00000{image}.jpg", "");
         return new("cars", Under(folder, "cars_annos.mat"), Packing.Matlab, [Convert.FromBase64String(PublishedCars.File)],
             _ => ReIdDataset.Cars196(folder), Growth: 256 << 20, NamesFiles: true) { Folder = folder };
+    }
+
+    private static Target Grid(string root)
+    {
+        var folder = Directory.CreateDirectory(Under(root, "grid")).FullName;
+        for (var person = 1; person <= 4; person++)
+            foreach (var part in new[] { "probe", "gallery" }) Put(folder, $"{part}/000{person}_1_25004_107_32_106_221.jpeg", "");
+        return new("grid", Under(folder, "features_and_partitions.mat"), Packing.Matlab, [Convert.FromBase64String(PublishedGrid.Packed)],
+            _ => ReIdDataset.Grid(folder), Growth: 256 << 20, NamesFiles: true) { Folder = folder };
     }
 
     private static Target Journal(string root)

@@ -12,16 +12,17 @@ internal static class TricksCommand
         var command = new Command("tricks", "Trains the baseline of Bag of Tricks, then with one trick after the other; prints its table");
         var data = new DataOption(command);
         var whole = PublishedRecipes.Named("bag-of-tricks");
-        var network = new NetworkOptions(command, weightsRequired: false, whole.Architecture);
-        var epochs = new Option<int>("--epochs") { Description = "Epochs of each run", HelpName = "N", DefaultValueFactory = _ => 120 };
-        var batch = new BatchOption(command);
-        var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
         var output = new Option<DirectoryInfo>("--output")
         {
             Description = "Folder of the runs; one that was stopped goes on",
             HelpName = "DIR",
             DefaultValueFactory = _ => new DirectoryInfo("artifacts/tricks"),
         };
+        var network = new NetworkOptions(command, weightsRequired: false, whole.Architecture,
+            resumed: result => CheckOptions.ValueOf(result, output) is { } folder ? BegunIn(folder) : null);
+        var epochs = new Option<int>("--epochs") { Description = "Epochs of each run", HelpName = "N", DefaultValueFactory = _ => 120 };
+        var batch = new BatchOption(command);
+        var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
         CheckOptions.Positive(epochs);
         foreach (var option in new Option[] { epochs, seed, output }) command.Add(option);
         command.SetAction((result, cancellationToken) =>
@@ -48,25 +49,29 @@ internal static class TricksCommand
         CancellationToken cancellationToken)
     {
         Outputs.Check(output);
+        if (network.Weights is { Exists: false } missing && !network.ImageNet
+            && Steps(whole).FirstOrDefault(step => !File.Exists(FolderOf(output, step.Recipe).Last)) is { Name: { } name, Recipe: { } next })
+            throw new UserErrorException($"--weights: there is no file {missing.FullName}, and the step '{name}' has not begun: there is no "
+                + $"{FolderOf(output, next).Last}.");
         List<string[]> table = [["step", "rank-1 (mAP)", "fingerprint"]];
         TrainingSettings? last = null;
-        foreach (var (name, recipe) in Steps(whole))
+        foreach (var (step, recipe) in Steps(whole))
         {
-            Ui.Heading(name);
-            var folder = new DirectoryInfo(Path.Combine(output.FullName, recipe.Fingerprint()));
+            Ui.Heading(step);
+            var folder = FolderOf(output, recipe);
             last = new TrainingSettings
             {
                 Network = network with { Architecture = recipe.Architecture },
                 Recipe = recipe,
-                Output = folder,
+                Output = new DirectoryInfo(folder.Name),
                 Seed = seed,
                 EvaluateEvery = recipe.Epochs,
-                Start = File.Exists(Path.Combine(folder.FullName, TrainingCheckpoint.LastFile)) ? RunStart.Resume : RunStart.New,
+                Start = File.Exists(folder.Last) ? RunStart.Resume : RunStart.New,
             };
-            using var use = new FolderLock(folder.FullName, "--output");
+            using var use = new FolderLock(folder.Name, "--output");
             if (last.Start == RunStart.Resume) RunRecord.CheckSettings(source, last);
             var figures = TrainingLoop.Run(source, last, cancellationToken).Progress[^1].Figures;
-            table.Add([name, Cell(figures), recipe.Fingerprint()]);
+            table.Add([step, Cell(figures), recipe.Fingerprint()]);
         }
         table.Add(["+ re-ranking", Cell(Figures.Of(Reranked(source, last!, cancellationToken))), last!.Recipe.Fingerprint()]);
         Ui.Heading("Trick by trick");
@@ -75,6 +80,14 @@ internal static class TricksCommand
 
         static string Cell(Figures figures) => $"{Ui.Percent(figures.Rank1)} ({Ui.Percent(figures.MAP)})";
     }
+
+    /// <summary>The folder of a step.</summary>
+    private static RunFolder FolderOf(DirectoryInfo output, Recipe recipe) =>
+        new(new DirectoryInfo(Path.Combine(output.FullName, recipe.Fingerprint())));
+
+    /// <summary>A step that has begun; null if none has. All start from the same weights.</summary>
+    private static RunFolder? BegunIn(DirectoryInfo output) => output.Exists
+        ? output.EnumerateDirectories().Select(folder => new RunFolder(folder)).FirstOrDefault(run => File.Exists(run.Last)) : null;
 
     /// <summary>Evaluates the last run again, with k-reciprocal re-ranking of its results.</summary>
     private static RetrievalReport Reranked(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)

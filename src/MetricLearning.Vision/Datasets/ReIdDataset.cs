@@ -139,6 +139,36 @@ public sealed class ReIdDataset
     public static ReIdDataset Msmt17(string folder, bool withValidation = true, bool testOnly = false) =>
         From(folder, Msmt17Reader.Read(folder, withValidation, testOnly));
 
+    /// <summary>Reads VIPeR: 632 people, each with one image of two cameras. Half of them are for training. There are ten random divisions.
+    /// In a split of an even number the queries are those of <c>cam_a</c>, and in the next one, with the same training images, those of
+    /// <c>cam_b</c>. Average over the 20 splits, as torchreid does. Gray et al., PETS 2007.</summary>
+    /// <remarks>Its authors divide nothing, and torchreid draws other divisions on each computer, so figures of single splits cannot be
+    /// compared. The identity is the number in the name plus 1; the camera is 1 for <c>cam_a</c> and 2 for <c>cam_b</c>.</remarks>
+    /// <param name="folder">The folder that has <c>cam_a</c> and <c>cam_b</c>.</param>
+    /// <param name="split">The number of the split, from 0 to 19. Default: 0.</param>
+    /// <param name="seed">The seed of the divisions. Default: 0.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty. Default: false.</param>
+    /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="split"/> is not in [0, 19].</exception>
+    /// <exception cref="DirectoryNotFoundException">A folder is missing.</exception>
+    /// <exception cref="InvalidDataException">A name does not parse, or a person has no image of a camera, or two.</exception>
+    public static ReIdDataset Viper(string folder, int split = 0, ulong seed = 0, bool testOnly = false) =>
+        From(folder, ViperReader.Read(folder, split, seed, testOnly));
+
+    /// <summary>Reads GRID by one of the ten divisions of its authors. 125 of the people with two images are for training, and the others
+    /// for the test; the gallery also has the people with one image, as distractors (identity 0). Average over the 10 splits. Loy et al.,
+    /// CVPR 2009.</summary>
+    /// <param name="folder">The folder that has <c>probe</c>, <c>gallery</c> and <c>features_and_partitions.mat</c>; the authors call it
+    /// <c>underground_reid</c>.</param>
+    /// <param name="split">The number of the split, from 0 to 9. Default: 0.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty. Default: false.</param>
+    /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty, or <paramref name="split"/> is negative.</exception>
+    /// <exception cref="DirectoryNotFoundException">A folder or the file of the divisions is missing.</exception>
+    /// <exception cref="InvalidDataException">A name does not parse, the file of the divisions is another one or has no such split, or a
+    /// part has no images.</exception>
+    public static ReIdDataset Grid(string folder, int split = 0, bool testOnly = false) =>
+        From(folder, GridReader.Read(folder, split, testOnly));
+
     /// <summary>Reads VeRi-776 from its three lists of names. Identity and camera come from the name (<c>0001_c001_00016450_0.jpg</c>). If
     /// <c>test_track.txt</c> exists, the number of an image's line there is its track. If <c>train_label.xml</c> and
     /// <c>test_label.xml</c> exist, they must agree with the names. Liu et al., ECCV 2016.</summary>

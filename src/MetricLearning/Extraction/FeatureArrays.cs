@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The named arrays of a file in any of the formats <c>.npz</c>, <c>.npy</c>, <c>.safetensors</c> and <c>.mat</c>. The list beside
-/// a <c>.npy</c> file counts as text.</summary>
+/// <summary>The named arrays of a file in any of the formats <c>.npz</c>, <c>.npy</c>, <c>.safetensors</c>, <c>.mat</c> and <c>.csv</c>.
+/// The list beside a <c>.npy</c> file counts as text.</summary>
 /// <remarks>Errors do not name the file.</remarks>
 internal sealed class FeatureArrays : IDisposable
 {
@@ -13,6 +13,7 @@ internal sealed class FeatureArrays : IDisposable
 
     private readonly NumPyArchive? archive;
     private readonly NamedTensors? tensors;
+    private readonly FeatureTable? table;
     private readonly Lazy<FeatureList?> list;
     private readonly string path;
     private readonly long maxBytes;
@@ -34,19 +35,24 @@ internal sealed class FeatureArrays : IDisposable
             case ".mat":
                 using (var stream = File.OpenRead(path)) tensors = MatFile.Read(stream, maxBytes, wanted);
                 break;
-            default: throw new InvalidDataException("features are read from .npz, .npy, .safetensors and .mat files");
+            case ".csv" when Path.ChangeExtension(path, ".npy") is var features && File.Exists(features):
+                throw new InvalidDataException($"it is the list of {Path.GetFileName(features)}: read that file");
+            case ".csv": table = new FeatureTable(path, new GrowthLimit("MaxBytes", maxBytes, new FileInfo(path).Length)); break;
+            default: throw new InvalidDataException("features are read from .npz, .npy, .safetensors, .mat and .csv files. Python writes "
+                + "one by numpy.savez('x.npz', query_feat=..., query_pid=..., query_cam=..., gallery_feat=..., ...)");
         }
     }
 
     /// <summary>Whether the file has one array without a name.</summary>
-    public bool IsNpy => archive is null && tensors is null;
+    public bool IsNpy => archive is null && tensors is null && table is null;
 
     /// <summary>The list beside a <c>.npy</c> file; null if there is none. It is read when it is needed.</summary>
     /// <exception cref="InvalidDataException">The list does not parse.</exception>
     public FeatureList? List => list.Value;
 
     /// <summary>The names of all arrays, in the file's order, without the columns of the list.</summary>
-    public IReadOnlyCollection<string> Names => archive?.Names ?? (tensors is null ? [Only] : [.. tensors.Keys, .. tensors.LeftOut.Keys]);
+    public IReadOnlyCollection<string> Names => archive?.Names ?? table?.Names
+        ?? (tensors is null ? [Only] : [.. tensors.Keys, .. tensors.LeftOut.Keys]);
 
     /// <summary>The names in words.</summary>
     public string Described => Names.All(name => name == Only) ? "one array without a name" : MessageText.Some(Names, most: 20);
@@ -63,6 +69,8 @@ internal sealed class FeatureArrays : IDisposable
     public Tensor Read(string name)
     {
         if (archive is not null) return archive.Read(name);
+        if (table is not null) return table.Features(name)?.alias() ?? throw new InvalidDataException(
+            $"'{MessageText.Excerpt(name)}' is one column, not features");
         if (tensors is null) return Npy(NumPyFile.Read);
         return tensors.TryGetValue(name, out var found) ? found.alias() : throw new InvalidDataException(
             tensors.LeftOut.TryGetValue(name, out var what) ? $"'{name}' cannot be read: it is {what}"
@@ -74,6 +82,7 @@ internal sealed class FeatureArrays : IDisposable
     public string[]? Text(string name)
     {
         if (name != Only && IsNpy) return List!.Column(name);
+        if (table is not null) return table.Text(name);
         if (tensors is not null) return tensors.Metadata.TryGetValue(name, out var json) ? FromJson(name, json) : null;
         if (archive is not null) return archive.HeaderOf(name).IsText ? archive.ReadText(name) : null;
         return Npy(stream => NumPyHeader.Read(stream, stream.Length).IsText)
@@ -84,6 +93,7 @@ internal sealed class FeatureArrays : IDisposable
     /// read. Of an archive only the header is read.</summary>
     public bool MayBeFeatures(string name, long width)
     {
+        if (table is not null) return table.Features(name)?.size(1) == width;
         if (archive is null) return tensors is not null && tensors.TryGetValue(name, out var found) && found.is_floating_point()
             && found.dim() == 2 && found.size(1) == width;
         try
@@ -100,6 +110,7 @@ internal sealed class FeatureArrays : IDisposable
     /// it.</summary>
     public string? Space => IsNpy ? SpaceBeside.Read(path)
         : !Has(EmbeddingSpace.MetadataKey) ? null
+        : table is not null ? null
         : archive is null ? tensors!.Metadata.GetValueOrDefault(EmbeddingSpace.MetadataKey)
         : Text(EmbeddingSpace.MetadataKey) is [var json] ? json : null;
 
@@ -107,6 +118,7 @@ internal sealed class FeatureArrays : IDisposable
     {
         archive?.Dispose();
         tensors?.Dispose();
+        table?.Dispose();
     }
 
     private T Npy<T>(Func<FileStream, T> read)

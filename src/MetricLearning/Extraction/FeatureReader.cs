@@ -4,13 +4,17 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Reads features with their identities and cameras from files of this library and of others: <c>.npz</c>, <c>.npy</c>,
-/// <c>.safetensors</c>, <c>.mat</c>.</summary>
+/// <c>.safetensors</c>, <c>.mat</c>, <c>.csv</c>.</summary>
 /// <remarks>
 /// <para>A file may hold queries and gallery, or one set. The usual names are known: <c>query_feat</c>, <c>query_pid</c>,
 /// <c>query_cam</c>, <c>query_files</c>; <c>gallery_f</c>, <c>gallery_label</c>, <c>gallery_cam</c>; <c>qf</c>, <c>q_pids</c>,
 /// <c>q_camids</c>, <c>gf</c>, …; <c>features</c>, <c>ids</c>, <c>cameras</c>. Set <see cref="Names"/> for other names. A <c>.npy</c> file
 /// has one set; its identities and cameras are in the columns <c>pid</c> and <c>cam</c> of the <c>.csv</c> file next to it, or in their own
 /// files. Its embedding space is in the file <c>x.npy.space.json</c> next to it, if there is one.</para>
+/// <para>A <c>.csv</c> file has one set, as pandas writes it. Its first line names the columns. Columns whose names are one prefix and the
+/// numbers 0, 1, 2, … or 1, 2, 3, … are one array of float32: <c>0</c> to <c>511</c> are <c>features</c>, and <c>feat_0</c> to
+/// <c>feat_511</c> are <c>feat</c>. Identities, cameras and files are columns with their usual names, such as <c>pid</c>, <c>cam</c> and
+/// <c>file</c>.</para>
 /// <para>Features are [N, D], or [N, D, 1, 1]. Integer features become float32 if float32 can represent all of them. Identities and cameras
 /// are whole numbers of any type, or texts, none of them empty. Floating-point ones must be so small that their type has
 /// every whole number up to them, such as 2²⁴ for float32. If all texts of a set are whole numbers, they are numbers: <c>0007</c> is

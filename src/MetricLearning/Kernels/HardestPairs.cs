@@ -101,8 +101,7 @@ internal sealed unsafe class HardestPairs
     /// <returns>False if a row is not finite or too long, or too short for the digits of its squares.</returns>
     private bool PackRows(bool squared)
     {
-        new Span<float>(squares, padded + width).Clear();
-        if (squared) ComputeMean();
+        ComputeMean(squared);
         var usable = true;
         Threads.For((padded + TileColumns - 1) / TileColumns, tile =>
         {
@@ -135,8 +134,7 @@ internal sealed unsafe class HardestPairs
     private (int[], int[])? SearchRows(bool squared)
     {
         var columns = (count + Vector256<float>.Count - 1) / Vector256<float>.Count * Vector256<float>.Count;
-        new Span<float>(squares, padded + width).Clear();
-        if (squared) ComputeMean();
+        ComputeMean(squared);
         for (var i = 0; i < columns; i++)
         {
             var row = packed + (long)i * stride;
@@ -171,8 +169,11 @@ internal sealed unsafe class HardestPairs
         for (; k < width; k++) to[k] = row[k] - mean[k];
     }
 
-    private void ComputeMean()
+    /// <summary>The mean row for squared distances, and 0 for others.</summary>
+    private void ComputeMean(bool squared)
     {
+        new Span<float>(mean, width).Clear();
+        if (!squared) return;
         for (var i = 0; i < count; i++) Add(rows + (long)i * width, mean);
         for (var k = 0; k < width; k++) mean[k] /= count;
     }

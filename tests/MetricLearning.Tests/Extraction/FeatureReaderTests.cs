@@ -389,15 +389,78 @@ public sealed class FeatureReaderTests : IDisposable
         Assert.Equal("'files' has 1 names for 2 images, so it is not used.", Assert.Single(shorter[0].Notes));
     }
 
+    /// <summary>The files are those of <c>DataFrame.to_csv</c>: the first has the index of the rows, which has no name, and the second has
+    /// none.</summary>
+    [Theory]
+    [InlineData("x.csv", ",0,1,2,pid,cam,file\n0,0.1,-2.5,3e-05,7,1,\"a,b.jpg\"\n1,1.0,0.0,16777216.0,8,2,c.jpg\n")]
+    [InlineData("y.csv", "label,camera,paths,feat_1,feat_2,feat_3,age\r\nanna,1,\"a,b.jpg\",0.1,-2.5,3e-05,33\r\n"
+        + "bert,2,c.jpg,1,0,16777216,\r\n")]
+    public void ATable_OfPandas_IsRead(string file, string text)
+    {
+        File.WriteAllText(At(file), text);
+        using var parts = FeatureFile.Read(At(file));
+        var part = Assert.Single(parts);
+        Assert.Equal("", part.Name);
+        Assert.Equal([2, 3], part.Set.Features.shape);
+        Assert.Equal(ScalarType.Float32, part.Set.Features.dtype);
+        Assert.Equal([0.1f, -2.5f, 3e-05f, 1, 0, 16777216], part.Set.Features.data<float>());
+        Assert.Equal(file == "x.csv" ? [7, 8] : [1, 2], part.Set.Identities);
+        Assert.Equal([1, 2], part.Set.Cameras!);
+        Assert.Equal(["a,b.jpg", "c.jpg"], part.Files!);
+        Assert.Null(part.Set.Space);
+        Assert.Empty(part.Notes);
+        using var named = new FeatureReader().ReadPart("gallery", At(file));
+        Assert.Equal("gallery", named.Name);
+    }
+
+    [Fact]
+    public void ATable_WithOtherNames_IsReadByThem()
+    {
+        File.WriteAllText(At("x.csv"), "who,x0,x1,box1,box2\n4,1,2,30,40\n");
+        using (var part = new FeatureReader { Names = new("x", "who") }.ReadPart("query", At("x.csv")))
+            Assert.Equal(([1f, 2f], 4L), (part.Set.Features.data<float>().ToArray(), part.Set.Identities[0]));
+        Fails<InvalidDataException>("x.csv: it has no features under a known name (query_feat and gallery_feat, qf and gf, features, ...); "
+            + "it has x, box, who. FeatureReader.Names takes other names", () => FeatureFile.Read(At("x.csv")));
+    }
+
+    [Theory]
+    [InlineData("", "it is empty")]
+    [InlineData("0.5,0.25,1\n0.5,0.25,1\n", "its first line has numbers, and must name the columns: file,pid,cam,0,1,2,... Numbers")]
+    [InlineData("0.1,0.2\n", "its first line has numbers")]
+    [InlineData("pid,feat\n1,0.5\n", "it has no features: their columns must be named 0, 1, 2, ... or feat_0, feat_1, feat_2, ...; "
+        + "it has pid, feat")]
+    [InlineData("pid,0,1,3\n1,0.5,1,1\n", "it has no features: their columns must be named")]
+    [InlineData("pid;0;1\n1;0.5;1\n", "it has no features: their columns must be named")]
+    [InlineData("pid,0,1\n1,0.5,\n", "x.csv, line 2: 1 must be a number, got ''")]
+    [InlineData("pid,0,1\n1,0.5,\"0,5\"\n", "x.csv, line 2: 1 must be a number, got '0,5'")]
+    [InlineData("pid,0,1\n1,0.5\n", "x.csv, line 2: 3 fields expected, got 2")]
+    [InlineData("pid,pid,0,1\n1,1,0.5,1\n", "several columns are named pid")]
+    [InlineData("0,1\n0.5,1\n", "it has no identities under a known name")]
+    public void ATable_ThatCannotBeRead_SaysWhy(string text, string message)
+    {
+        File.WriteAllText(At("x.csv"), text);
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => FeatureFile.Read(At("x.csv"))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AListBesideFeatures_IsNoTableOfItsOwn()
+    {
+        using var scope = NewDisposeScope();
+        NumPyFile.Write(At("x.npy"), ones(1, 2));
+        File.WriteAllText(At("x.csv"), "pid\n1\n");
+        Fails<InvalidDataException>("x.csv: it is the list of x.npy: read that file", () => FeatureFile.Read(At("x.csv")));
+    }
+
     [Fact]
     public void Mistakes_AreNamed()
     {
         using var scope = NewDisposeScope();
         Fails<FileNotFoundException>($"There is no file {At("gone.npz")}.", () => FeatureFile.Read(At("gone.npz")));
         Fails<IOException>($"{folder} is a folder, but a file of features was expected.", () => FeatureFile.Read(folder));
-        File.WriteAllText(At("x.csv"), "a");
-        Fails<InvalidDataException>("x.csv: features are read from .npz, .npy, .safetensors and .mat files",
-            () => FeatureFile.Read(At("x.csv")));
+        File.WriteAllText(At("x.parquet"), "a");
+        Fails<InvalidDataException>("x.parquet: features are read from .npz, .npy, .safetensors, .mat and .csv files. Python writes one by "
+            + "numpy.savez(", () => FeatureFile.Read(At("x.parquet")));
         Refuses("there are 2 features and 3 identities", new("feat", ones(2, 5)), new("pid", ones(3)));
         Refuses("there are 5 identities and features [2, 5]: write one row for each image", new("feat", ones(2, 5)), new("pid", ones(5)));
         Refuses("there are 2 features and 1 cameras", new("feat", ones(2, 5)), new("pid", ones(2)), new("cam", ones(1)));

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using MetricLearning.Testing;
-using TorchSharp;
 using static MetricLearning.Scalars;
 using static TorchSharp.torch;
 

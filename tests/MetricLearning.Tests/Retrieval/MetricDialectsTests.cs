@@ -52,7 +52,7 @@ public class MetricDialectsTests
     public void Arguments_AreChecked_AlsoIfNoQueryCounts(bool counts)
     {
         using var query = EmbeddingSet.FromRows([[0f], [1f]], [1, 2]);
-        using var gallery = EmbeddingSet.FromRows([[0f], [1f], [2f]], counts ? new[] { 1, 2, 3 } : [3, 4, 5]);
+        using var gallery = EmbeddingSet.FromRows([[0f], [1f], [2f]], Enumerable.Range(counts ? 1 : 3, 3));
         var report = new RetrievalEvaluator { CutOffs = [1, 2] }.Evaluate(query, gallery);
         Assert.Equal(counts ? 2 : 0, report.ValidQueries);
         foreach (var call in new Action<int>[]

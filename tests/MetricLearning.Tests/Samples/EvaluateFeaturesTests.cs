@@ -317,8 +317,8 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Refuses(1, "text.npz: ", InFolder("text.npz"));
         File.WriteAllText(InFolder("empty.npz"), "");
         Refuses(1, "empty.npz: Not a NumPy archive that can be read: it is empty.", InFolder("empty.npz"));
-        File.WriteAllText(InFolder("x.csv"), "1,2");
-        Refuses(1, "features are read from .npz, .npy, .safetensors and .mat files", InFolder("x.csv"));
+        File.WriteAllText(InFolder("x.parquet"), "1,2");
+        Refuses(1, "features are read from .npz, .npy, .safetensors, .mat and .csv files", InFolder("x.parquet"));
         Refuses(1, $"{folder} is a folder, but a file of features was expected.", folder);
         Write("short", "query_pid", arrays["query_pid"][..3]);
         Refuses(1, "features of query and 3 identities", InFolder("short.npz"));

@@ -145,6 +145,38 @@ public sealed partial class ResumeTests(SmallRun run)
             page.IndexOf("<h2>Settings", StringComparison.Ordinal)];
     }
 
+    /// <summary>The checkpoints of steps that have begun have all weights, so the file of the weights may be gone. A step that has not
+    /// begun needs it.</summary>
+    [Fact]
+    public void Tricks_NeedTheFileOfTheWeights_OnlyForStepsThatHaveNotBegun()
+    {
+        var output = run.NewFolder();
+        var gone = Path.Combine(run.NewFolder(), "start.safetensors");
+        string[] tricks = ["tricks", "--data", run.Data, "--output", output, "--arch", "resnet18", "--weights", gone, "--size", "32", "32",
+            "--epochs", "1", "--batch", "3", "2", "--device", "cpu", "--workers", "1"];
+        var (code, text) = SmallRun.Run(tricks);
+        Assert.Equal(2, code);
+        Assert.Contains($"--weights: there is no file {gone}.", text, StringComparison.Ordinal);
+        // The checkpoint of another run stands for that of each step.
+        Directory.CreateDirectory(Path.Combine(output, "another"));
+        File.Copy(Path.Combine(run.Whole, TrainingCheckpoint.LastFile), Path.Combine(output, "another", TrainingCheckpoint.LastFile));
+        var steps = 0;
+        for (; ; steps++)
+        {
+            (code, text) = SmallRun.Run(tricks);
+            Assert.Equal(1, code);
+            if (Missing().Match(text) is not { Success: true } found) break;
+            var file = found.Groups[1].Value;
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.Copy(Path.Combine(run.Whole, TrainingCheckpoint.LastFile), file);
+        }
+        Assert.Equal(7, steps);
+        Assert.Contains("was begun with other options", text, StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex(@"and the step '[^']+' has not begun: there is no (\S+\.safetensors)\.")]
+    private static partial Regex Missing();
+
     /// <summary>Checkpoints with the number of an epoch are a run too.</summary>
     [Fact]
     public void AFolderWithANumberedCheckpoint_IsRefused()

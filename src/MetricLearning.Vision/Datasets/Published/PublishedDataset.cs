@@ -77,6 +77,24 @@ public sealed record PublishedDataset
             "and a folder of images named 1_023_2_05.png (camera pair, person, view, image)",
     };
 
+    /// <summary>VIPeR: Gray et al., PETS 2007. The counts are those of each random division into halves.</summary>
+    public static PublishedDataset Viper { get; } = new()
+    {
+        Name = "VIPeR", Source = "https://vision.soe.ucsc.edu/node/178", Terms = "research",
+        Layout = "cam_a/ and cam_b/ with one image of each person, named 000_45.bmp (person, direction of view)",
+        Train = new(632, 316), Query = new(316, 316), Gallery = new(316, 316),
+    };
+
+    /// <summary>QMUL underGround Re-IDentification (GRID): Loy et al., CVPR 2009. The gallery has 775 distractors: images of people who are
+    /// not among the queries.</summary>
+    public static PublishedDataset Grid { get; } = new()
+    {
+        Name = "GRID", Source = "https://personal.ie.cuhk.edu.hk/~ccloy/downloads_qmul_underground_reid.html", Terms = "academic research",
+        Layout = "probe/ and gallery/ with images named 0001_1_25004_107_32_106_221.jpeg (person, camera, ...), and "
+            + "features_and_partitions.mat",
+        Train = new(250, 125), Query = new(125, 125), Gallery = new(900, 125),
+    };
+
     /// <summary>VeRi-776: Liu et al., ECCV 2016.</summary>
     public static PublishedDataset VeRi776 { get; } = new()
     {
@@ -140,7 +158,7 @@ public sealed record PublishedDataset
     /// <summary>All published datasets that have a reader.</summary>
     public static IReadOnlyList<PublishedDataset> All { get; } =
     [
-        Market1501, Msmt17, Cuhk03Detected, Cuhk03Labeled, Cuhk03Classic, VeRi776, VehicleId, Cub200, Cars196,
+        Market1501, Msmt17, Cuhk03Detected, Cuhk03Labeled, Cuhk03Classic, Viper, Grid, VeRi776, VehicleId, Cub200, Cars196,
         StanfordOnlineProducts, InShop, Omniglot,
     ];
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MetricLearning.Testing;
+using TorchSharp;
 
 namespace MetricLearning.Vision.Tests;
 
@@ -117,6 +118,110 @@ public sealed class PublishedDatasetTests : IDisposable
         Expect.Error<InvalidDataException>($"{json} is not UTF-8.", () => ReIdDataset.Cuhk03Classic(json, pictures));
         File.WriteAllText(json, "[");
         Expect.Error<InvalidDataException>("is not valid JSON", () => ReIdDataset.Cuhk03Classic(json, pictures));
+    }
+
+    /// <summary>Each division has each person once, and its two splits have the same training images and exchange the cameras.</summary>
+    [Fact]
+    public void Viper_DividesPeopleTenTimes_AndExchangesTheCameras()
+    {
+        int[] people = [0, 1, 2, 5, 7, 11, 873];
+        Put("cam_a", [.. people.Select(person => $"{person:000}_45.bmp")]);
+        Put("cam_b", [.. people.Select(person => $"{person:000}_90.bmp")]);
+        var divisions = new HashSet<string>();
+        for (var split = 0; split < 20; split++)
+        {
+            var data = ReIdDataset.Viper(folder.Path, split);
+            Assert.Equal($"VIPeR split {split}", data.Name);
+            Assert.Equal((6, 4, 4), (data.Train.Count, data.Query.Count, data.Gallery.Count));
+            Assert.Equal([1, 2], data.Train.Select(image => image.Camera).Distinct().Order());
+            Assert.Equal((split % 2 + 1, 2 - split % 2), (data.Query.Select(image => image.Camera).Distinct().Single(),
+                data.Gallery.Select(image => image.Camera).Distinct().Single()));
+            Assert.Equal(data.Query.Select(image => image.Identity).Order(), data.Gallery.Select(image => image.Identity).Order());
+            Assert.Equal(people.Select(person => person + 1L),
+                data.Train.Concat(data.Query).Select(image => image.Identity).Distinct().Order());
+            Assert.Empty(data.Warnings);
+            if (split % 2 == 1) Assert.Equal(ReIdDataset.Viper(folder.Path, split - 1).Train, data.Train);
+            divisions.Add(string.Join(' ', data.Train.Select(image => image.Identity)));
+            Assert.Equal(data.Query, ReIdDataset.Viper(folder.Path, split, testOnly: true).Query);
+        }
+        Assert.InRange(divisions.Count, 5, 10);
+        Assert.NotEqual(Enumerable.Range(0, 20).SelectMany(split => ReIdDataset.Viper(folder.Path, split).Query),
+            Enumerable.Range(0, 20).SelectMany(split => ReIdDataset.Viper(folder.Path, split, seed: 1).Query));
+        Assert.Empty(ReIdDataset.Viper(folder.Path, testOnly: true).Train);
+        // A perfect feature finds everybody: the cameras differ, so nobody is removed.
+        var whole = ReIdDataset.Viper(folder.Path);
+        using var query = new EmbeddingSet(torch.tensor(whole.Query.Select(image => (float)image.Identity).ToArray()).view(-1, 1),
+            whole.Query.Identities, whole.Query.Select(image => image.Camera));
+        using var gallery = new EmbeddingSet(torch.tensor(whole.Gallery.Select(image => (float)image.Identity).ToArray()).view(-1, 1),
+            whole.Gallery.Identities, whole.Gallery.Select(image => image.Camera));
+        var report = new RetrievalEvaluator { Protocol = whole.Protocol, Distance = Distance.Euclidean }.Evaluate(query, gallery);
+        Assert.Equal((4, 1, 1), (report.ValidQueries, report.RankAt(1), report.MeanAveragePrecision));
+
+        Assert.Equal("split", Assert.Throws<ArgumentOutOfRangeException>(() => ReIdDataset.Viper(folder.Path, 20)).ParamName);
+        Put("cam_b", "012_90.bmp");
+        Expect.Error<InvalidDataException>("each person must have an image in cam_a and one in cam_b, but only one of them has 012.",
+            () => ReIdDataset.Viper(folder.Path));
+        Put("cam_b", "873_180.bmp");
+        Expect.Error<InvalidDataException>("873_90.bmp is a second image of the person 873.", () => ReIdDataset.Viper(folder.Path));
+        Put("cam_a", "portrait.bmp");
+        Expect.Error<InvalidDataException>("portrait.bmp is not named like 000_45.bmp", () => ReIdDataset.Viper(folder.Path));
+        Expect.Error<DirectoryNotFoundException>("it has no cam_a, no cam_b.", () => ReIdDataset.Viper(folder.Under("cam_a/x")[..^2]));
+    }
+
+    [Theory]
+    [InlineData(PublishedGrid.Packed)]
+    [InlineData(PublishedGrid.Plain)]
+    public void Grid_ReadsTheDivisionsOfItsAuthors(string divisions)
+    {
+        var file = folder.Write("features_and_partitions.mat", Convert.FromBase64String(divisions));
+        Put("probe", "0001_1_25004_107_32_106_221.jpeg", "0002_3_25004_107_32_106_221.jpeg", "0003_5_25004_107_32_106_221.jpeg",
+            "0004_6_25004_107_32_106_221.jpeg");
+        Put("gallery", "0000_2_25004_107_32_106_221.jpeg", "0001_2_25004_107_32_106_221.jpeg", "0002_4_25004_107_32_106_221.jpeg",
+            "0003_6_25004_107_32_106_221.jpeg", "0004_8_25004_107_32_106_221.jpeg");
+        long[][] training = [[1, 3], [2, 4], [1, 4]];
+        for (var split = 0; split < 3; split++)
+        {
+            var data = ReIdDataset.Grid(folder.Path, split);
+            long[] test = [.. new long[] { 1, 2, 3, 4 }.Except(training[split])];
+            Assert.Equal($"GRID split {split}", data.Name);
+            Assert.Equal(training[split], data.Train.Select(image => image.Identity).Distinct().Order());
+            Assert.Equal(4, data.Train.Count);
+            Assert.Equal(test, data.Query.Select(image => image.Identity).Order());
+            Assert.Equal([0, .. test], data.Gallery.Select(image => image.Identity).Order());
+            Assert.Equal(data.Gallery, ReIdDataset.Grid(folder.Path, split, testOnly: true).Gallery);
+            Assert.Empty(data.Warnings);
+        }
+        Assert.Equal([(2, 3), (4, 6)], ReIdDataset.Grid(folder.Path).Query.Select(image => (image.Identity, image.Camera)));
+        Assert.Empty(ReIdDataset.Grid(folder.Path, testOnly: true).Train);
+        Expect.Error<InvalidDataException>($"{file} has splits 0 to 2, not 3.", () => ReIdDataset.Grid(folder.Path, 3));
+        Put("probe", "portrait.jpeg");
+        Expect.Error<InvalidDataException>("portrait.jpeg is not named like 0001_1_25004", () => ReIdDataset.Grid(folder.Path));
+        folder.Write("features_and_partitions.mat", Convert.FromBase64String(PublishedCars.File));
+        Expect.Error<InvalidDataException>($"{file} is not the file of GRID's divisions: it has no cell array trainIdxAll of structures.",
+            () => ReIdDataset.Grid(folder.Path));
+    }
+
+    /// <summary>The file is damaged at each byte: once the byte is changed, and once the file ends there.</summary>
+    [Fact]
+    public void Grid_BrokenDivisions_AreRefused()
+    {
+        Put("probe", "0001_1_25004_107_32_106_221.jpeg", "0002_3_25004_107_32_106_221.jpeg");
+        Put("gallery", "0001_2_25004_107_32_106_221.jpeg", "0002_4_25004_107_32_106_221.jpeg");
+        var random = new SeededRandom(6);
+        foreach (var whole in new[] { PublishedGrid.Packed, PublishedGrid.Plain }.Select(Convert.FromBase64String))
+            for (var at = 0; at < whole.Length; at++)
+            {
+                byte[] spoilt = [.. whole];
+                spoilt[at] = (byte)random.NextInt(256);
+                Try(spoilt);
+                Try(whole[..at]);
+            }
+
+        void Try(byte[] bytes)
+        {
+            folder.Write("features_and_partitions.mat", bytes);
+            if (Record.Exception(() => ReIdDataset.Grid(folder.Path)) is { } error) Assert.IsType<InvalidDataException>(error);
+        }
     }
 
     [Fact]
