@@ -50,9 +50,9 @@ internal static class TricksCommand
     {
         Outputs.Check(output);
         if (network.Weights is { Exists: false } missing && !network.ImageNet
-            && Steps(whole).FirstOrDefault(step => !File.Exists(FolderOf(output, step.Recipe).Last)) is { Name: { } name, Recipe: { } next })
-            throw new UserErrorException($"--weights: there is no file {missing.FullName}, and the step '{name}' has not begun: there is no "
-                + $"{FolderOf(output, next).Last}.");
+            && Steps(whole).FirstOrDefault(step => !File.Exists(FolderOf(output, step.Recipe).Last)) is ({ } name, { } next))
+            throw new UserErrorException($"--weights: there is no file {missing.FullName}, and the step '{name}' has not begun: there is "
+                + $"no {FolderOf(output, next).Last}.");
         List<string[]> table = [["step", "rank-1 (mAP)", "fingerprint"]];
         TrainingSettings? last = null;
         foreach (var (step, recipe) in Steps(whole))

@@ -117,24 +117,11 @@ internal static class Guard
         return string.Create(CultureInfo.InvariantCulture, $"{found} in row {row}, column {column}");
     }
 
-    /// <summary>Requires a set of finite features. The message names the first entry that is not finite.</summary>
-    public static void Finite(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
-    {
-        if (NotFinite(set.Features) is { } found) throw new ArgumentException($"{FeaturesOf(name)} must be finite, got {found}.", name);
-    }
-
     /// <summary>Requires a matrix of finite numbers whose squares neither overflow nor all become 0 in float64.</summary>
     public static void Squarable(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         Finite(value, name);
         RequireSquares(value, name, name);
-    }
-
-    /// <summary>Requires a set of finite features whose squares neither overflow nor all become 0 in float64.</summary>
-    public static void Squarable(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
-    {
-        Finite(set, name);
-        RequireSquares(set.Features, FeaturesOf(name), name);
     }
 
     /// <summary>The least size that numbers must reach to be squared: squares of differences that are smaller by the precision of float64
@@ -149,7 +136,11 @@ internal static class Guard
     /// <summary>What messages call the features of an argument.</summary>
     public static string FeaturesOf(string argument) => argument == "features" ? argument : $"{argument} features";
 
-    private static void RequireSquares(Tensor value, string features, string argument)
+    /// <summary>Requires finite numbers whose squares neither overflow nor all become 0 in float64.</summary>
+    /// <param name="value">[N, D], finite.</param>
+    /// <param name="features">What the message calls them.</param>
+    /// <param name="argument">The argument that they come from.</param>
+    public static void RequireSquares(Tensor value, string features, string argument)
     {
         const double largestSquared = 1e150;
         if (value.dtype != ScalarType.Float64 || value.numel() == 0) return;

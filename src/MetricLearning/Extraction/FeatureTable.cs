@@ -11,6 +11,8 @@ internal sealed class FeatureTable : IDisposable
     /// <summary>The name of the array whose columns have no prefix.</summary>
     private const string Usual = "features";
 
+    private static readonly char[] digitsOfNames = [.. "0123456789"];
+
     private readonly Dictionary<string, Tensor> arrays = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string[]> texts = new(StringComparer.Ordinal);
 
@@ -28,7 +30,7 @@ internal sealed class FeatureTable : IDisposable
             "its first line has numbers, and must name the columns: file,pid,cam,0,1,2,... Numbers without names are read from the .npy "
             + "file that numpy.save writes");
         if (groups.Count == 0) throw new InvalidDataException("it has no features: their columns must be named 0, 1, 2, ... or feat_0, "
-            + $"feat_1, feat_2, ...; it has {MessageText.Some(header)}");
+            + $"feat_1, feat_2, ...; it has {MessageText.Some([.. header.Where(name => name.Length > 0)])}");
         var lists = groups.ToDictionary(group => group.Key, _ => new List<float>(), StringComparer.Ordinal);
         var places = Enumerable.Range(0, header.Length).Except(groups.Values.SelectMany(group => group)).Where(i => header[i].Length > 0)
             .ToArray();
@@ -73,7 +75,9 @@ internal sealed class FeatureTable : IDisposable
     private static Dictionary<string, int[]> Groups(string[] header)
     {
         var groups = new Dictionary<string, int[]>(StringComparer.Ordinal);
-        foreach (var group in Enumerable.Range(0, header.Length).GroupBy(place => header[place].TrimEnd("0123456789".ToCharArray())))
+        // pandas writes the numbers of the rows as a column without a name.
+        foreach (var group in Enumerable.Range(0, header.Length).Where(place => header[place].Length > 0)
+            .GroupBy(place => header[place].TrimEnd(digitsOfNames)))
         {
             int[] places = [.. group];
             var digits = places.Select(place => header[place][group.Key.Length..]).ToArray();

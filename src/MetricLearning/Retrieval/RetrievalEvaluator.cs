@@ -315,8 +315,8 @@ public sealed record RetrievalEvaluator
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Guard.Finite(query);
-        Guard.Finite(gallery);
+        SetGuard.Finite(query);
+        SetGuard.Finite(gallery);
         (this with { Reranking = null, Distance = Reranking?.First ?? Distance }).Input(query, gallery, progress, out _);
     }
 

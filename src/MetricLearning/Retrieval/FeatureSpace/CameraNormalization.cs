@@ -30,7 +30,7 @@ public sealed class CameraNormalization : IDisposable
         {
             Guard.NotNull(sets[i], nameof(sets));
             Guard.SameWidth(sets[0].Features, sets[i].Features);
-            Guard.Squarable(sets[i], $"sets[{i}]");
+            SetGuard.Squarable(sets[i], $"sets[{i}]");
             EmbeddingSpace.RequireSame(space, sets[i].Space, "the sets before it", $"sets[{i}]");
             space = space is null ? sets[i].Space : sets[i].Space is { } next ? space.Agree(next) : space;
         }
@@ -65,7 +65,7 @@ public sealed class CameraNormalization : IDisposable
         if (set.Features.size(1) != width)
             throw new ArgumentException($"features must be [N, {width}], got {Guard.Shape(set.Features)}.", nameof(set));
         EmbeddingSpace.RequireSame(space, set.Space, "the fitted sets", nameof(set));
-        Guard.Finite(set);
+        SetGuard.Finite(set);
         using var scope = NewDisposeScope();
         var result = empty_like(set.Features);
         foreach (var camera in Cameras(set).Distinct())

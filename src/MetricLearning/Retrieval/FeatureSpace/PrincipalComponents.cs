@@ -38,7 +38,7 @@ public sealed class PrincipalComponents : IDisposable
         if (set.Count == 0) throw new ArgumentException("There are no rows to fit on.", nameof(set));
         var width = (int)set.Features.size(1);
         var kept = count is { } given ? (int)Guard.Within(given, 1, width, nameof(count)) : width;
-        Guard.Squarable(set);
+        SetGuard.Squarable(set);
         using var scope = NewDisposeScope();
         var x = set.Features.to(ScalarType.Float64);
         var mean = RowMath.MeanAlong(x, 0).squeeze(0);
@@ -83,7 +83,7 @@ public sealed class PrincipalComponents : IDisposable
         if (set.Features.size(1) != Guard.Owned(mean, this).size(0))
             throw new ArgumentException($"features must be [N, {mean.size(0)}], got {Guard.Shape(set.Features)}.", nameof(set));
         EmbeddingSpace.RequireSame(space, set.Space, "the fitted set", nameof(set));
-        Guard.Finite(set);
+        SetGuard.Finite(set);
         using var scope = NewDisposeScope();
         var device = set.Features.device;
         var result = (set.Features.to(ScalarType.Float64) - mean.to(device)).matmul(components.to(device));

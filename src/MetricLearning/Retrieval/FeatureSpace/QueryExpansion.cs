@@ -150,7 +150,7 @@ public sealed record QueryExpansion
     private static void Check(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(set, name);
-        Guard.Finite(set, name);
+        SetGuard.Finite(set, name);
     }
 
     private static EmbeddingSet With(EmbeddingSet set, Tensor features) =>
