@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -32,18 +33,28 @@ public sealed class SafeBatchNorm : BatchNorm
         nameof(SafeBatchNorm)) => factor = momentum;
 
     /// <summary>Normalizes each channel.</summary>
-    /// <param name="input">[N, C, ...] with two to five dimensions.</param>
+    /// <param name="input">[N, C, ...] with two to five dimensions, of the type of the weights; or float16 or bfloat16 for float32
+    /// weights.</param>
     /// <returns>A tensor like the input.</returns>
-    /// <exception cref="ArgumentException">The input has another shape; or in training it has one value for each channel, which has no
-    /// unbiased variance.</exception>
+    /// <exception cref="ArgumentException">The input has another shape or type; or in training it has one value for each channel, which has
+    /// no unbiased variance.</exception>
     public override Tensor forward(Tensor input)
     {
         ValidateInputDimensions(input);
+        RequireType(input);
         if (training && input.numel() == num_features) throw new ArgumentException(
             $"input must have at least two values for each channel in training, got {Guard.Shape(input)}.", nameof(input));
         var normalized = nn.functional.batch_norm(input, running_mean, running_var, weight, bias, training, factor, eps);
         if (training) num_batches_tracked!.add_(S(1), S(1));
         return normalized;
+    }
+
+    /// <summary>Requires an input of a type that the native batch norm takes.</summary>
+    internal void RequireType(Tensor input, [CallerArgumentExpression(nameof(input))] string name = "")
+    {
+        var type = running_mean!.dtype;
+        if (input.dtype != type && !(type == ScalarType.Float32 && input.dtype is ScalarType.Float16 or ScalarType.BFloat16))
+            throw new ArgumentException($"{name} must be {type} as the weights of {GetName()}, got {input.dtype}.", name);
     }
 
     /// <inheritdoc/>

@@ -35,6 +35,7 @@ public sealed class BNNeck : Neck, IGraphLayer
     protected override Tensor Transform(Tensor features)
     {
         ExpectRowsToTrainOn(features);
+        bn.RequireType(features);
         return bn.call(features);
     }
 

@@ -77,8 +77,7 @@ public sealed class Mgn : PartModel, IGraphModel
     /// <inheritdoc/>
     protected override PartOutput Parts(Tensor images)
     {
-        if (images.dim() != 4 || images.size(1) != 3)
-            throw new ArgumentException($"images must be [N, 3, H, W], got {Guard.Shape(images)}.", nameof(images));
+        new ImageRequirements(GetName(), Channels: 3, MinimumSize: 1, parameters().First()).Require(images);
         var trunk = backbone.call(layout.Apply(images));
         Tensor map1 = b1.call(trunk), map2 = b2.call(trunk), map3 = b3.call(trunk);
         Tensor[] halves = map2.chunk(2, 2), thirds = map3.chunk(3, 2);

@@ -22,20 +22,33 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
     public abstract long OutputDimension(long inputDimension);
 
     /// <summary>The layer's output.</summary>
-    /// <param name="features">[N, D], floating point.</param>
+    /// <param name="features">[N, D], floating point, of a type that the weights take.</param>
     /// <returns>[N, E]. The caller disposes it.</returns>
-    /// <exception cref="ArgumentException">The features have another shape; the message prints it.</exception>
+    /// <exception cref="ArgumentException">The features have another shape or type; the message prints it.</exception>
     public sealed override Tensor forward(Tensor features)
     {
         Guard.InUse(this);
         Guard.Matrix(features);
-        var width = OutputDimension(features.size(1));
+        var width = WidthFor(features);
         using var scope = NewDisposeScope();
         return Returned.Shape(Transform(features), this, nameof(Transform), features.size(0), width).MoveToOuterDisposeScope();
     }
 
     /// <summary>[N, D] → [N, E]. The caller frees the tensors that are created here, except the result.</summary>
     protected abstract Tensor Transform(Tensor features);
+
+    /// <summary>The output's length. An error names the features, because the caller knows no other argument.</summary>
+    private long WidthFor(Tensor features)
+    {
+        try
+        {
+            return OutputDimension(features.size(1));
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException(MessageText.WithoutParameter(e), nameof(features), e);
+        }
+    }
 
     /// <summary>Fails unless the features have the length that the layer was made for.</summary>
     private protected static void Expect(long dimension, long inputDimension)
