@@ -100,16 +100,32 @@ internal static class Guard
     }
 
     /// <summary>Requires a matrix without NaN and infinities. The message names the first entry that is not finite.</summary>
-    public static void Finite(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    /// <param name="value">The matrix.</param>
+    /// <param name="name">The argument that holds it.</param>
+    /// <param name="shown">What the message calls the matrix, if that is not the argument itself.</param>
+    public static void Finite(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "", string? shown = null)
     {
-        if (NotFinite(value) is { } found) throw new ArgumentException($"{name} must be finite, got {found}.", name);
+        if (NotFinite(value) is { } found) throw new ArgumentException($"{shown ?? name} must be finite, got {found}.", name);
     }
 
     /// <summary>The first number of a matrix that is not finite, and its place, in words; null if all are finite.</summary>
     public static string? NotFinite(Tensor value)
     {
         using var scope = NewDisposeScope();
-        var bad = value.isfinite().logical_not();
+        return First(value, value.isfinite().logical_not());
+    }
+
+    /// <summary>Requires a matrix without NaN; infinities are allowed. The message names the first NaN.</summary>
+    public static void NoNaN(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        using var scope = NewDisposeScope();
+        if (First(value, value.isnan()) is { } found) throw new ArgumentException($"{name} must have no NaN, got {found}.", name);
+    }
+
+    /// <summary>The first number of a matrix that a mask marks, and its place, in words; null if it marks none. The caller frees the
+    /// tensors that are created here.</summary>
+    private static string? First(Tensor value, Tensor bad)
+    {
         if (!bad.any().item<bool>()) return null;
         var place = bad.nonzero();
         var (row, column) = (place[0, 0].item<long>(), place[0, 1].item<long>());

@@ -31,8 +31,8 @@ public sealed class SubCenterArcFaceLoss(long classes, long dimension, long cent
     /// <param name="degrees">The angle to the dominant center above which a sample is far, in [0, 180]. Default: 75.</param>
     /// <returns>Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without
     /// samples; the first of equally frequent centers. No gradient. The caller disposes both.</returns>
-    /// <exception cref="ArgumentException">A shape or type does not fit, or a label or the angle is out of range; the message prints
-    /// it.</exception>
+    /// <exception cref="ArgumentException">A shape or type does not fit, a number is not finite, or a label or the angle is out of range;
+    /// the message prints it.</exception>
     public (Tensor Rows, Tensor DominantCenters) GetOutliers(Tensor embeddings, Tensor labels, double degrees = 75)
     {
         Guard.InUse(this);
@@ -42,6 +42,7 @@ public sealed class SubCenterArcFaceLoss(long classes, long dimension, long cent
         Guard.InRange(batch.Labels!, Classes, nameof(labels));
         Guard.Within(degrees, 0, 180);
         Guard.Width(embeddings, Dimension);
+        Guard.Finite(embeddings);       // a NaN is not below the limit, so its row would not be found
         var x = RowMath.Unit(batch.Embeddings);
         var centers = RowMath.Unit(Weights.to(x.dtype)).view(Classes, CentersPerClass, Dimension);
         var cosines = centers.index_select(0, batch.Labels!).matmul(x.unsqueeze(2)).squeeze(2);

@@ -45,7 +45,7 @@ public abstract record Reranker
     /// <exception cref="InvalidOperationException">The lists of neighbors have more entries than an array can hold.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default) =>
-        Rerank(features, gallery: null, CallProgress.Begin(progress, cancellationToken));
+        Rerank(features, gallery: null, CallProgress.Begin(progress, cancellationToken), nameof(features));
 
     /// <summary>Re-ranks a gallery for queries, or without a gallery a set for its own rows.</summary>
     /// <param name="query">The queries, or the one set.</param>

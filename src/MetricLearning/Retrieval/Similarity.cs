@@ -43,10 +43,12 @@ public static class Similarity
     /// <summary>Sorts the gallery rows of each query by descending similarity, with ties by index.</summary>
     /// <param name="similarity">[Q, G].</param>
     /// <returns>int64 [Q, G], which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The similarities are not [Q, G], or not floating point.</exception>
+    /// <exception cref="ArgumentException">The similarities are not [Q, G], not floating point, or one is NaN; the message names its
+    /// place.</exception>
     public static Tensor Order(Tensor similarity)
     {
         Guard.Matrix(similarity);
+        Guard.NoNaN(similarity);        // a sort would put it first
         var (values, indices) = similarity.sort(dim: 1, descending: true, stable: true);
         values.Dispose();
         return indices;

@@ -90,7 +90,8 @@ public sealed class Pairs : Tuples
     /// </summary>
     /// <param name="guideDistances">[N, M]: the guide's distances (<see cref="Distance.Matrix"/> of its embeddings).</param>
     /// <returns>New pairs for <c>loss.forward(embeddings, pairs)</c>, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The distances are not floating point [N, M].</exception>
+    /// <exception cref="ArgumentException">The distances are not floating point [N, M], or one is NaN. NaN is looked for only on the CPU:
+    /// elsewhere the host would have to wait for the device.</exception>
     public Pairs WithoutFalseNegatives(Tensor guideDistances)
     {
         _ = Negatives;      // disposed pairs say so before the distances are looked at
@@ -100,6 +101,7 @@ public sealed class Pairs : Tuples
                 nameof(guideDistances));
         if (!guideDistances.is_floating_point())
             throw new ArgumentException($"guideDistances must be floating point, got {guideDistances.dtype}.", nameof(guideDistances));
+        if (guideDistances.device_type == TorchSharp.DeviceType.CPU) Guard.NoNaN(guideDistances);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var kept = Negatives.clone();

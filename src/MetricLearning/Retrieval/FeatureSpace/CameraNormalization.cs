@@ -36,7 +36,7 @@ public sealed class CameraNormalization : IDisposable
         }
         using var scope = NewDisposeScope();
         var fitted = new Dictionary<long, (Tensor, Tensor, int)>();
-        foreach (var camera in sets.SelectMany(Cameras).Distinct().Order())
+        foreach (var camera in sets.SelectMany(set => Cameras(set, nameof(sets))).Distinct().Order())
         {
             var rows = cat([.. sets.Select(set => Rows(set, camera))]);
             var mean = RowMath.MeanAlong(rows, 0).squeeze(0);
@@ -68,7 +68,7 @@ public sealed class CameraNormalization : IDisposable
         SetGuard.Finite(set);
         using var scope = NewDisposeScope();
         var result = empty_like(set.Features);
-        foreach (var camera in Cameras(set).Distinct())
+        foreach (var camera in Cameras(set, nameof(set)).Distinct())
         {
             if (!cameras.TryGetValue(camera, out var fitted))
                 throw new ArgumentException($"Camera {camera} was not among those fitted ({string.Join(", ", cameras.Keys)}).",
@@ -90,11 +90,11 @@ public sealed class CameraNormalization : IDisposable
         }
     }
 
-    private static IReadOnlyList<long> Cameras(EmbeddingSet set) =>
-        set.Cameras ?? throw new ArgumentException("Camera normalization needs cameras, but a set has none.");
+    private static IReadOnlyList<long> Cameras(EmbeddingSet set, string name) =>
+        set.Cameras ?? throw new ArgumentException("Camera normalization needs cameras, but a set has none.", name);
 
     private static Tensor Places(EmbeddingSet set, long camera) => tensor(Enumerable.Range(0, set.Count)
-        .Where(row => Cameras(set)[row] == camera).Select(row => (long)row).ToArray(), device: set.Features.device);
+        .Where(row => set.Cameras![row] == camera).Select(row => (long)row).ToArray(), device: set.Features.device);
 
     private static Tensor Rows(EmbeddingSet set, long camera) =>
         set.Features.index_select(0, Places(set, camera)).to(ScalarType.Float64);
