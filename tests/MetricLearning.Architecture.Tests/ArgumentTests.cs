@@ -28,7 +28,7 @@ public class ArgumentTests
         void Check(MethodBase member, ParameterInfo parameter, string label, Func<object?> make)
         {
             using var scope = NewDisposeScope();
-            var instance = member.IsStatic || member.IsConstructor ? null : Examples.Make(type);
+            var instance = Examples.Target(type, member);
             var arguments = Examples.Arguments(member);
             arguments[parameter.Position] = make();
             using var generator = get_rng_state();
@@ -101,6 +101,17 @@ public class ArgumentTests
             yield return ("int64 [3, 5]", () => ones(3, 5, dtype: ScalarType.Int64));
             yield return ("[2, 3, 4]", () => rand(2, 3, 4));
             yield return ("[4, 0]", () => rand(4, 0));
+            yield return ("[4, 5]", () => rand(4, 5));
+            yield return ("float64 [4, 8]", () => rand([4, 8], ScalarType.Float64));
+            yield return ("float64 [2, 3, 64, 32]", () => rand([2, 3, 64, 32], ScalarType.Float64));
+        }
+        if (type == typeof(EmbeddingSet))
+        {
+            yield return ("a set without rows", () => Set(rand(0, 8)));
+            yield return ("a set of 5 columns", () => Set(rand(4, 5)));
+            yield return ("a set in float64", () => Set(rand([4, 8], ScalarType.Float64)));
+            yield return ("a set with NaN", () => Set(full([4, 8], float.NaN)));
+            yield return ("a set with cameras", () => Set(rand(4, 8), [0, 1, 0, 1]));
         }
         var item = type.IsArray ? type.GetElementType() : type.IsGenericType ? type.GetGenericArguments()[0] : null;
         if (item is { IsByRefLike: false } && type.IsAssignableFrom(item.MakeArrayType()))
@@ -110,6 +121,14 @@ public class ArgumentTests
             if (item == typeof(double)) yield return ("[NaN]", () => new[] { double.NaN });
             if (item == typeof(float)) yield return ("[NaN]", () => new[] { float.NaN });
             if (item == typeof(long)) yield return ("[-7]", () => new[] { -7L });
+            if (item == typeof(EmbeddingSet))
+            {
+                yield return ("[without cameras]", () => new[] { Set(rand(4, 8)) });
+                yield return ("[two widths]", () => new[] { Set(rand(4, 8), [0, 1, 0, 1]), Set(rand(4, 5), [0, 1, 0, 1]) });
+                yield return ("[NaN]", () => new[] { Set(full([4, 8], float.NaN), [0, 1, 0, 1]) });
+            }
         }
     }
+
+    private static EmbeddingSet Set(Tensor features, long[]? cameras = null) => new(features, new long[features.size(0)], cameras);
 }

@@ -37,8 +37,8 @@ internal static class Examples
         ["Triplets.anchors"] = Rows,
         ["Triplets.positives"] = Rows,
         ["Triplets.negatives"] = Rows,
-        ["LossBatch.labels"] = Rows,
-        ["LossBatch.referenceLabels"] = Rows,
+        ["LossBatch.labels"] = Labels,
+        ["LossBatch.referenceLabels"] = Labels,
         ["EmbeddingSet.identities"] = () => new long[] { 0, 0, 1, 1 },
         ["EmbeddingSet.identities (Int32[])"] = () => new[] { 0, 0, 1, 1 },
         ["EmbeddingSet.identities (Tensor)"] = Rows,
@@ -72,6 +72,34 @@ internal static class Examples
         ["InferenceModel.height (Int32)"] = () => 96,
         ["InferenceModel.width (Int32)"] = () => 32,
         ["SqliteVectorStore.path"] = () => database.Value,
+        ["ActivationMaps.features"] = () => rand(2, 8, 4, 2),
+        ["Bootstrap.identities"] = () => new long[] { 0, 0, 1 },
+        ["PairedTest.queryIdentities"] = () => new long[] { 0, 0, 1 },
+        ["BatchMixing.labels"] = () => tensor(new long[] { 0, 1 }),
+        ["DistanceView.rows"] = Rows,
+        ["DistanceView.columns"] = Rows,
+        ["Mgn.resNet"] = () => ResNet.ResNet18(),
+        ["PartModel.images"] = () => rand(2, 3, 96, 32),
+        ["TransReId.side"] = () => null,
+        ["GradientAccumulation.loss"] = () => rand([], requires_grad: true),
+        ["GradientCache.embed"] = () =>
+        {
+            var weight = rand([], requires_grad: true);
+            return (Func<Tensor, Tensor>)(x => x * weight);
+        },
+        ["GradientCache.loss"] = () => (Func<Tensor, Tensor>)(x => x.sum()),
+        ["Triplets.rows"] = () => 6L,
+        ["HardNegativeSearch.labels"] = () => new long[] { 0, 0, 1, 1 },
+        ["ImageTransform.images"] = () => zeros(2, 3, 8, 8, ScalarType.Byte),
+        ["SafeBatchNorm.input"] = () => rand(4, 4),
+        ["WeightLoading.weights"] = () => new Dictionary<string, Tensor> { ["weight"] = rand(4, 8), ["bias"] = rand(4) },
+        ["Curriculum.iterationsPerEpoch"] = () => 10,
+        ["FeatureFile.path"] = () => NewPath() + ".npz",
+        ["FeatureFile.parts"] = () => new (string, EmbeddingSet, IReadOnlyList<string>)[] { ("gallery", Set(), ["a", "b", "c", "d"]) },
+        ["ParameterGroup.prefixes"] = () => new[] { "weight" },
+        ["ImageList.index"] = () => 1,
+        ["Normalize.channel"] = () => 1,
+        ["EmbeddingSpace.json"] = () => "{}",
     };
 
     /// <summary>Values of parameters that cannot be chosen by their type alone, by name. They fit together: rows of 8 numbers, images in
@@ -89,6 +117,7 @@ internal static class Examples
         ["queryGallery"] = Square,
         ["distances"] = Square,
         ["guideDistances"] = Square,
+        ["similarities"] = () => rand(4),
         ["queryIdentities"] = () => new long[] { 0, 0, 1, 1 },
         ["galleryIdentities"] = () => new long[] { 0, 0, 1, 1 },
     };
@@ -96,8 +125,8 @@ internal static class Examples
     /// <summary>Values of the parameters of methods that cannot be chosen by their type alone, by name.</summary>
     private static readonly Dictionary<string, Func<object?>> byMethodParameter = new(StringComparer.Ordinal)
     {
-        ["labels"] = Rows,
-        ["referenceLabels"] = Rows,
+        ["labels"] = Labels,
+        ["referenceLabels"] = Labels,
         ["images"] = () => rand(2, 3, 64, 32),
         ["map"] = () => rand(2, 8, 4, 2),
         ["serviceType"] = () => typeof(string),
@@ -124,12 +153,12 @@ internal static class Examples
         [typeof(IReadOnlyList<TorchSharp.Modules.Parameter>)] = () => nn.Linear(2, 2).parameters().ToList(),
         [typeof(Action<double>)] = () => (double _) => { },
         [typeof(Reducer)] = () => Reducer.Mean,
-        [typeof(Pairs)] = () => Pairs.FromLabels(Rows()),
-        [typeof(LossBatch)] = () => new LossBatch(rand(4, 8), Rows()),
+        [typeof(Pairs)] = () => Pairs.FromLabels(Labels()),
+        [typeof(LossBatch)] = () => new LossBatch(rand(4, 8), Labels()),
         [typeof(EmbeddingViews)] = () => new EmbeddingViews(rand(4, 8), rand(4, 8)),
         [typeof(ModelOutput)] = () => new ModelOutput(rand(4, 8), rand(4, 8), rand(4, 8)),
         [typeof(EmbeddingSpace)] = () => new EmbeddingSpace { Height = 64, Width = 32 },
-        [typeof(EmbeddingSet)] = () => new EmbeddingSet(rand(4, 8), [0, 0, 1, 1]),
+        [typeof(EmbeddingSet)] = Set,
         [typeof(TupleLoss)] = () => new TripletLoss(),
         [typeof(MetricLoss)] = () => new TripletLoss(),
         [typeof(LossSum)] = () => new LossSum().Add("loss", new TripletLoss()),
@@ -161,20 +190,20 @@ internal static class Examples
         [typeof(float[])] = () => new[] { 0.5f, 0.5f, 0.5f },
         [typeof(float[,])] = () => new float[4, 8],
         [typeof(IReadOnlyList<float[]>)] = () => new[] { new[] { 0.5f, 0.5f }, new[] { 0.5f, 1f } },
-        [typeof(IReadOnlyList<IReadOnlyList<double>>)] = () => new[] { new[] { 0.5, 0.7 }, new[] { 0.5, 0.6 } },
+        [typeof(IReadOnlyList<IReadOnlyList<double>>)] = () => new[] { new[] { 0.5, 0.7, 0.9 }, new[] { 0.5, 0.6, 0.8 } },
         [typeof(IReadOnlyList<Tensor>)] = () => new[] { rand(4, 8), rand(4, 8) },
         [typeof(Func<IReadOnlyList<Tensor>, Tensor>)] = () => (IReadOnlyList<Tensor> x) => x[0].sum(),
         [typeof(IEnumerable<KeyValuePair<string, Tensor>>)] = () => new Dictionary<string, Tensor> { ["x"] = rand(4, 8) },
         [typeof(IReadOnlyDictionary<string, Tensor>)] = () => new Dictionary<string, Tensor> { ["x"] = rand(4, 8) },
         [typeof(IReadOnlyDictionary<string, string>)] = () => new Dictionary<string, string>(),
-        [typeof(DistanceView)] = () => new LossBatch(rand(4, 8), Rows()).Distances(Distance.Euclidean),
+        [typeof(DistanceView)] = () => new LossBatch(rand(4, 8), Labels()).Distances(Distance.Euclidean),
         [typeof(RetrievalReport)] = () => Report,
         [typeof(RetrievalFigures)] = () => Report.OverValidQueries,
         [typeof(QueryResult)] = () => Report.PerQuery[0],
         [typeof(Func<QueryResult, double>)] = () => (QueryResult query) => query.AveragePrecision,
-        [typeof(EmbeddingSet[])] = () => new[] { new EmbeddingSet(rand(4, 8), [0, 0, 1, 1], cameras: [0, 1, 0, 1]) },
+        [typeof(EmbeddingSet[])] = () => new[] { Set() },
         [typeof(IReadOnlyList<(string, EmbeddingSet, IReadOnlyList<string>?)>)] = () =>
-            new (string, EmbeddingSet, IReadOnlyList<string>?)[] { ("gallery", new EmbeddingSet(rand(4, 8), [0, 0, 1, 1]), null) },
+            new (string, EmbeddingSet, IReadOnlyList<string>?)[] { ("gallery", Set(), null) },
         [typeof(OSNet)] = () => OSNet.X025(),
         [typeof(Stream)] = () => new MemoryStream(emptyZip),
         [typeof(ReadOnlyMemory<byte>)] = () => new ReadOnlyMemory<byte>(emptyZip),
@@ -189,16 +218,19 @@ internal static class Examples
         [typeof(Func<ImageSample, bool>)] = () => (ImageSample image) => image.Identity == 0,
         [typeof(IEnumerable<BadImage>)] = () => new[] { new BadImage("a.png", "broken") },
         [typeof(IReadOnlyList<ImageList>)] = () => new[] { Images },
-        [typeof(IEnumerable<Search.LabelledPair>)] = () => Enumerable.Range(0, 200)
-            .Select(pair => new Search.LabelledPair(pair / 200.0, pair > 100)).ToList(),
+        [typeof(IEnumerable<Search.LabelledPair>)] = () => Enumerable.Range(0, 4000)
+            .Select(pair => new Search.LabelledPair(pair / 4000.0, pair > 2000)).ToList(),
     };
+
+    /// <summary>Four pictures of two things, seen by two cameras.</summary>
+    private static EmbeddingSet Set() => new(rand(4, 8), [0, 0, 1, 1], cameras: [0, 1, 0, 1]);
 
     /// <summary>A report of four pictures of two things.</summary>
     private static RetrievalReport Report
     {
         get
         {
-            using var test = new EmbeddingSet(rand(4, 8), [0, 0, 1, 1]);
+            using var test = Set();
             return new RetrievalEvaluator { Protocol = RetrievalProtocol.SelfRetrieval }.Evaluate(test);
         }
     }
@@ -226,6 +258,17 @@ internal static class Examples
         var constructor = type.GetConstructors().Where(constructor => !IsCopy(constructor))
             .MinBy(constructor => constructor.GetParameters().Length)!;
         return constructor.Invoke(Arguments(constructor));
+    }
+
+    /// <summary>The object on which a member is called; null if it needs none. A model embeds only in evaluation mode.</summary>
+    /// <param name="type">The type whose members are tried.</param>
+    /// <param name="member">Its member.</param>
+    public static object? Target(Type type, MethodBase member)
+    {
+        if (member.IsStatic || member.IsConstructor) return null;
+        var instance = Make(type);
+        if (instance is nn.Module module && member.Name == nameof(EmbeddingModel.Embed)) module.eval();
+        return instance;
     }
 
     /// <summary>Whether the methods of a type need a file or a database. The tests of these types try their arguments.</summary>
@@ -267,7 +310,8 @@ internal static class Examples
     {
         var name = $"{parameter.Member.DeclaringType!.Name}.{parameter.Name}";
         if (byParameter.TryGetValue($"{name} ({parameter.ParameterType.Name})", out var make)) return make();
-        if (byParameter.TryGetValue(name, out make)) return make();
+        if (byParameter.TryGetValue(name, out make) && make() is var own
+            && (own is null || parameter.ParameterType.IsInstanceOfType(own))) return own;
         if (byName.TryGetValue(parameter.Name!, out make) && make() is { } fits && parameter.ParameterType.IsInstanceOfType(fits))
             return fits;
         if (parameter.HasDefaultValue) return Default(parameter);
@@ -295,6 +339,8 @@ internal static class Examples
     private static Tensor Square() => rand(4, 4);
 
     private static Tensor Rows() => tensor(new long[] { 0, 1, 2, 3 });
+
+    private static Tensor Labels() => tensor(new long[] { 0, 0, 1, 1 });
 
     private static Tensor Mask() => eye(4, dtype: ScalarType.Bool);
 }
