@@ -12,7 +12,7 @@ internal sealed class EuclideanClampedDistance : Distance
 
     protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, form);
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => EuclideanSquared.Pairwise(x, y).clamp_min(S(Least)).sqrt();
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => Euclidean.Pairwise(x, y).clamp_min(S(Math.Sqrt(Least)));
 
     internal override EuclideanForm? Differences => form;
 

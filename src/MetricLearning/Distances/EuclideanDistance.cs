@@ -7,7 +7,7 @@ internal sealed class EuclideanDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, new(Squared: false));
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => RowLengths.Of(x - y);
 
     internal override EuclideanForm? Differences => new(Squared: false);
 

@@ -4,14 +4,21 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary><c>(Σ |xᵢ − yᵢ|ᵖ)^(1/p)</c>, computed from differences.</summary>
+/// <remarks>The power of a small difference is 0 in float32, of 10⁻¹⁵ for p = 3, and that of a large one overflows. So the rows are scaled,
+/// and a matrix is computed in float64.</remarks>
 internal sealed class LpDistance(double p) : Distance
 {
     private readonly double p = p > 0 ? p : throw new ArgumentOutOfRangeException(nameof(p), p, "p must be greater than 0.");
 
-    protected override Tensor MatrixCore(Tensor x, Tensor y) =>
-        p == 1 ? ManhattanMatrix.Of(x, y) : cdist(x, y, p, compute_mode.donot_use_mm_for_euclid_dist);
+    protected override Tensor MatrixCore(Tensor x, Tensor y)
+    {
+        if (p == 1) return ManhattanMatrix.Of(x, y);
+        var scale = RowLengths.ScaleOf(x, y);
+        Tensor Wide(Tensor rows) => (rows / scale).to(ScalarType.Float64);
+        return cdist(Wide(x), Wide(y), p, compute_mode.donot_use_mm_for_euclid_dist).to(x.dtype) * scale;
+    }
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1, p: (float)p);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => RowLengths.Of(x - y, p);
 
     public override bool Equals(object? obj) => obj is LpDistance other && other.p == p;
 

@@ -10,21 +10,32 @@ internal sealed class SignalToNoiseDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
-        (x, y) = (RowMath.Deviations(x, 1), RowMath.Deviations(y, 1));
-        return EuclideanSquared.Matrix(x, y) / Signal(x).unsqueeze(1);
+        var (anchors, others, scale) = Scaled(x, y);
+        return Ratio(EuclideanSquared.Matrix(anchors, others), anchors.pow(S(2)).sum(1, keepdim: true), scale);
     }
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y)
     {
-        (x, y) = (RowMath.Deviations(x, 1), RowMath.Deviations(y, 1));
-        return EuclideanSquared.Pairwise(x, y) / Signal(x);
+        var (anchors, others, scale) = Scaled(x, y);
+        return Ratio(EuclideanSquared.Pairwise(anchors, others), anchors.pow(S(2)).sum(1), scale);
     }
 
     public override string ToString() => nameof(SignalToNoise);
 
-    private static Tensor Signal(Tensor centered)
+    /// <summary>The centered rows, divided by one power of two, which is returned too. The ratio does not depend on it, but without it the
+    /// squares of very small or large numbers would underflow or overflow.</summary>
+    private static (Tensor X, Tensor Y, Tensor Scale) Scaled(Tensor x, Tensor y)
     {
-        var signal = centered.pow(S(2)).sum(1);
-        return where(signal == S(0), ones_like(signal), signal);
+        var (anchors, others) = (RowMath.Deviations(x, 1), RowMath.Deviations(y, 1));
+        var scale = RowLengths.ScaleOf(anchors, others);
+        return (anchors / scale, others / scale, scale);
+    }
+
+    /// <summary>The noise over the signal. The noise of an anchor without signal is not divided, so it gets its scale back.</summary>
+    private static Tensor Ratio(Tensor noise, Tensor signal, Tensor scale)
+    {
+        var one = ones_like(signal);
+        var (isZero, factor) = (signal == S(0), one * scale);
+        return noise / where(isZero, one, signal) * where(isZero, factor, one) * where(isZero, factor, one);
     }
 }

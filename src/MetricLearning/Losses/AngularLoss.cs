@@ -36,7 +36,7 @@ public sealed class AngularLoss : TupleLoss
         var (anchors, positives) = pairs.PositivePairs();
         var square = Math.Pow(Math.Tan(double.DegreesToRadians(Degrees)), 2);
         List<Tensor> matrices = [distances.Matrix, distances.AmongReferences.Matrix, pairs.Negatives];
-        if (RawNegatives) matrices.Add(distances.Batch.References.norm(1));
+        if (RawNegatives) matrices.Add(RowLengths.Of(distances.Batch.References));
         var push = PairBlocks.Map(matrices, anchors, positives, pairs.Columns, (m, a, p) =>
         {
             var sums = S(2) - m[0].index_select(0, a) - m[1].index_select(0, p);

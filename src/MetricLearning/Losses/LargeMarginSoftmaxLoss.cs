@@ -29,7 +29,7 @@ public sealed class LargeMarginSoftmaxLoss(long classes, long dimension, int mar
     /// <inheritdoc/>
     private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var (lengths, ownLengths) = (embeddings.norm(1), weights.index_select(0, labels).norm(1));
+        var (lengths, ownLengths) = (RowLengths.Of(embeddings), RowLengths.Of(weights.index_select(0, labels)));
         return new(new ClassScores(embeddings, weights), Scale,
             own => AngularMargin.MultiplyScaled(own, lengths.to(own.dtype) * ownLengths.to(own.dtype), Margin));
     }

@@ -28,7 +28,7 @@ public sealed class SphereFaceLoss(long classes, long dimension, int margin = 4,
     /// <inheritdoc/>
     private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var lengths = embeddings.norm(1);
+        var lengths = RowLengths.Of(embeddings);
         return new(new ClassScores(embeddings, RowMath.Unit(weights)), Scale,
             own => AngularMargin.MultiplyScaled(own, lengths.to(own.dtype), Margin));
     }

@@ -7,5 +7,5 @@ internal sealed class LpRegularizer(double p) : Regularizer
 {
     private readonly double p = Guard.Positive(p);
 
-    protected override Tensor PenaltyCore(Tensor vectors) => vectors.norm(1, p: (float)p).mean();
+    protected override Tensor PenaltyCore(Tensor vectors) => RowLengths.Of(vectors, p).mean();
 }

@@ -77,6 +77,63 @@ public class DistanceNumericsTests
         Assert.True(matrix[7].isnan().all().item<bool>() && matrix.select(1, 7).isnan().all().item<bool>());
     }
 
+    /// <summary>A square or another power of a number may overflow or become 0 in float32 although the distance itself does not. Then the
+    /// distance is still that of the formula. Only a distance that is too large may be infinite.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void RowsOfAnySize_HaveTheDistanceOfTheFormula(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (distance, naive) = (DistanceTable.Of(name), DistanceTable.Formula(name));
+        foreach (var exponent in new[] { -100, -80, -60, -40, -20, 20, 40, 60, 80, 100 })
+            foreach (var n in new[] { 3, 30 })
+            {
+                var (x, y) = (Sized(1, n, exponent), Sized(2, n, exponent));
+                var (a, b) = (Of(x.to(ScalarType.Float64)), Of(y.to(ScalarType.Float64)));
+                var (matrix, pairs) = (distance.Matrix(x, y), distance.Pairwise(x, y));
+                for (var i = 0; i < n; i++)
+                {
+                    for (var j = 0; j < n; j++) Near(naive(a[i], b[j]), matrix[i, j].item<float>(), a[i], b[j]);
+                    Near(naive(a[i], b[i]), pairs[i].item<float>(), a[i], b[i]);
+                }
+            }
+
+        void Near(double expected, float found, double[] a, double[] b)
+        {
+            if (Math.Abs(expected) > float.MaxValue / 64) return;       // the sum before it may overflow
+            var size = distance == Distance.Dot ? a.Zip(b, (x, y) => Math.Abs(x * y)).Sum() : Math.Abs(expected);
+            Assert.Equal(expected, found, 1e-5 * size + 1e-37 + (name.Contains("Cosine", StringComparison.Ordinal) ? 1e-6 : 0));
+        }
+
+        static Tensor Sized(int seed, int rows, int exponent) =>
+            (LossTable.Random(seed, rows, 5) * Math.ScaleB(1, exponent)).to(ScalarType.Float32);
+    }
+
+    /// <summary>A high power of a small difference is 0 in float32. Its gradient would be NaN.</summary>
+    [Fact]
+    public void Lp_OfNearRows_IsAccurate_AndHasAGradient()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var p in new[] { 0.5, 2, 3, 8, 20, double.PositiveInfinity })
+        {
+            var x = LossTable.Random(1, 4, 5).to(ScalarType.Float32).requires_grad_();
+            var y = x.detach() + 1e-4;
+            var gaps = Of((x.detach().to(ScalarType.Float64) - y.to(ScalarType.Float64)).abs());
+            foreach (var distances in new[] { Distance.Lp(p).Pairwise(x, y), Distance.Lp(p).Matrix(x, y).diagonal() })
+            {
+                for (var i = 0; i < 4; i++)
+                {
+                    var largest = gaps[i].Max();
+                    var expected = double.IsInfinity(p) ? largest
+                        : largest * Math.Pow(gaps[i].Sum(gap => Math.Pow(gap / largest, p)), 1 / p);
+                    Assert.Equal(expected, distances[i].item<float>(), 1e-5 * expected);
+                }
+                x.grad?.zero_();
+                distances.sum().backward();
+                Assert.True(x.grad!.isfinite().all().item<bool>() && x.grad!.abs().sum(1).min().item<float>() > 0.5);
+            }
+        }
+    }
+
     /// <summary>Far from the origin, ‖x‖² + ‖y‖² − 2x·y alone keeps no digit of a distance.</summary>
     [Fact]
     public void Euclidean_IsAccurateFarFromTheOrigin()

@@ -63,6 +63,23 @@ public class RegularizerTests
             Assert.Throws<ArgumentException>(() => regularizer.Penalty(zeros(0, Width))).Message);
     }
 
+    /// <summary>A length does not become 0, or infinite, if the square of a number does.</summary>
+    [Theory, InlineData(1.0), InlineData(2.0), InlineData(3.0), InlineData(8.0)]
+    public void Lp_IsALength_AtEverySize(double p)
+    {
+        using var scope = NewDisposeScope();
+        var w = LossTable.Random(4, Rows, Width).to(ScalarType.Float32);
+        var expected = Regularizer.Lp(p).Penalty(w.to(ScalarType.Float64)).item<double>();
+        foreach (var exponent in new[] { -120, -80, -30, 30, 80, 120 })
+        {
+            var sized = (w * Math.ScaleB(1, exponent)).requires_grad_();
+            var value = Regularizer.Lp(p).Penalty(sized);
+            value.backward();
+            Assert.Equal(expected, Math.ScaleB(value.item<float>(), -exponent), 1e-5 * expected);
+            Assert.True(sized.grad!.norm(1).min().item<float>() > 0.5f / Rows);
+        }
+    }
+
     [Fact]
     public void OneVector_HasNoOther()
     {
