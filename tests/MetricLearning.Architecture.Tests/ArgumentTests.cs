@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.ExceptionServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,7 +35,7 @@ public class ArgumentTests
             var text = $"{type.Name}.{member.Name}({parameter.Name} = {label})";
             try
             {
-                Run(member, instance, arguments);
+                Examples.Run(member, instance, arguments);
             }
             catch (Exception refused)
             {
@@ -58,24 +57,6 @@ public class ArgumentTests
     private static bool IsOurs(Exception error) => error is ArgumentException or InvalidOperationException or NotSupportedException
         or IOException or UnauthorizedAccessException or InvalidDataException or KeyNotFoundException
         && !error.Message.Contains("Exception raised from", StringComparison.Ordinal);
-
-    /// <summary>Calls a member. A sequence is enumerated and a task is awaited, so that their errors are those of the call.</summary>
-    private static void Run(MethodBase member, object? instance, object?[] arguments)
-    {
-        object? result;
-        try
-        {
-            result = member is ConstructorInfo constructor ? constructor.Invoke(arguments) : member.Invoke(instance, arguments);
-        }
-        catch (TargetInvocationException thrown)
-        {
-            ExceptionDispatchInfo.Throw(thrown.InnerException!);
-            return;
-        }
-        if (result is Task task) task.GetAwaiter().GetResult();
-        if (result is System.Collections.IEnumerable sequence and not Tensor)
-            foreach (var item in sequence) (item as IDisposable)?.Dispose();
-    }
 
     /// <summary>The members whose arguments are tried. <see cref="SettingTests"/> tries the values of properties.</summary>
     private static IEnumerable<MethodBase> Members(Type type) => Examples.Callable(type).Where(member => member.GetParameters().Length > 0

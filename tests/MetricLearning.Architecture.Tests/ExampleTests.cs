@@ -37,17 +37,11 @@ public class ExampleTests
             using var scope = NewDisposeScope();
             try
             {
-                var arguments = Examples.Arguments(member);
-                var result = member is ConstructorInfo made ? made.Invoke(arguments)
-                    : member.Invoke(Examples.Target(type, member), arguments);
-                if (result is Task task) task.GetAwaiter().GetResult();
-                if (result is System.Collections.IEnumerable sequence and not Tensor)
-                    foreach (var item in sequence) (item as IDisposable)?.Dispose();
-                (result as IDisposable)?.Dispose();
+                // An evaluation mode, for example, would stay in force.
+                (Examples.Run(member, Examples.Target(type, member), Examples.Arguments(member)) as IDisposable)?.Dispose();
             }
-            catch (Exception thrown)
+            catch (Exception error)
             {
-                var error = thrown is TargetInvocationException { InnerException: { } inner } ? inner : thrown;
                 // The examples of files name files that do not exist, or are empty.
                 if (error is not (IOException or InvalidDataException))
                     faults.Add($"{type.Name}.{member.Name} throws {error.GetType().Name}: {error.Message.Split('\n')[0]}");

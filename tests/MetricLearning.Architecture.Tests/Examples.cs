@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.ExceptionServices;
 using MetricLearning.Vision;
 using static TorchSharp.torch;
 
@@ -269,6 +270,26 @@ internal static class Examples
         var instance = Make(type);
         if (instance is nn.Module module && member.Name == nameof(EmbeddingModel.Embed)) module.eval();
         return instance;
+    }
+
+    /// <summary>Calls a member. A sequence is enumerated and a task is awaited, so that their errors are those of the call.</summary>
+    /// <returns>Its result, whose items have been disposed.</returns>
+    public static object? Run(MethodBase member, object? instance, object?[] arguments)
+    {
+        object? result;
+        try
+        {
+            result = member is ConstructorInfo constructor ? constructor.Invoke(arguments) : member.Invoke(instance, arguments);
+        }
+        catch (TargetInvocationException thrown)
+        {
+            ExceptionDispatchInfo.Throw(thrown.InnerException!);
+            return null;
+        }
+        if (result is Task task) task.GetAwaiter().GetResult();
+        if (result is System.Collections.IEnumerable sequence and not Tensor)
+            foreach (var item in sequence) (item as IDisposable)?.Dispose();
+        return result;
     }
 
     /// <summary>Whether the methods of a type need a file or a database. The tests of these types try their arguments.</summary>
