@@ -94,7 +94,7 @@ public sealed record RetrievalEvaluator
         CancellationToken cancellationToken = default)
     {
         var call = CallProgress.Begin(progress, cancellationToken);
-        var report = Evaluate(query, gallery, call, nameof(query));
+        var report = Evaluate(query, gallery, call);
         call.Done();
         return report;
     }
@@ -167,9 +167,6 @@ public sealed record RetrievalEvaluator
                 query.Cameras is null ? nameof(query) : nameof(gallery));
         Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
         EmbeddingSpace.RequireSame(query.Space, gallery.Space, nameof(query), nameof(gallery));
-        // Here, because an evaluation of one pair of cameras would name the row among those of its camera.
-        Guard.Finite(query.Features, nameof(query), "query features");
-        Guard.Finite(gallery.Features, nameof(gallery), "gallery features");
         var protocol = RetrievalProtocol.For(Protocol, queryHasCameras: true, galleryHasCameras: true);
         if (protocol.RemovesSelf)
             throw new NotSupportedException($"The protocol {protocol.Name} removes self by index, which pairs of cameras do not have.");
@@ -186,7 +183,7 @@ public sealed record RetrievalEvaluator
                 using var asked = Subset(query, rows);
                 var part = call.Part(done / all, (done + (double)rows.Length * columns.Length) / all);
                 reports[(queryCamera, galleryCamera)] = (this with { Protocol = OfRows(protocol, rows, columns) })
-                    .Evaluate(asked, shown, part, nameof(query));
+                    .Evaluate(asked, shown, part);
                 done += (double)rows.Length * columns.Length;
             }
         }

@@ -6,16 +6,17 @@ namespace MetricLearning;
 internal static class SetGuard
 {
     /// <summary>Requires finite features. The message names the first entry that is not finite.</summary>
-    public static void Finite(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
-    {
-        if (Guard.NotFinite(set.Features) is { } found)
-            throw new ArgumentException($"{Guard.FeaturesOf(name)} must be finite, got {found}.", name);
-    }
+    public static void Finite(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "") =>
+        Guard.Finite(set.Features, name, Guard.FeaturesOf(name));
 
     /// <summary>Requires finite features whose squares neither overflow nor all become 0 in float64.</summary>
-    public static void Squarable(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "")
+    /// <param name="set">The set.</param>
+    /// <param name="name">The argument that holds it.</param>
+    /// <param name="shown">What the message calls its features; null for the name of the argument.</param>
+    public static void Squarable(EmbeddingSet set, [CallerArgumentExpression(nameof(set))] string name = "", string? shown = null)
     {
-        Finite(set, name);
-        Guard.RequireSquares(set.Features, Guard.FeaturesOf(name), name);
+        shown ??= Guard.FeaturesOf(name);
+        Guard.Finite(set.Features, name, shown);
+        Guard.RequireSquares(set.Features, shown, name);
     }
 }

@@ -29,8 +29,8 @@ public sealed class CameraNormalization : IDisposable
         for (var i = 0; i < sets.Length; i++)
         {
             Guard.NotNull(sets[i], nameof(sets));
-            Guard.SameWidth(sets[0].Features, sets[i].Features);
-            SetGuard.Squarable(sets[i], $"sets[{i}]");
+            Guard.SameWidth(sets[0].Features, sets[i].Features, nameof(sets), nameof(sets));
+            SetGuard.Squarable(sets[i], nameof(sets), $"sets[{i}] features");
             EmbeddingSpace.RequireSame(space, sets[i].Space, "the sets before it", $"sets[{i}]");
             space = space is null ? sets[i].Space : sets[i].Space is { } next ? space.Agree(next) : space;
         }

@@ -54,7 +54,7 @@ public sealed record QueryExpansion
         Check(query, gallery);
         using var scope = NewDisposeScope();
         var (x, y) = (RowMath.Widen(query.Features), RowMath.Widen(gallery.Features));
-        for (var time = 0; time < Times; time++) x = Means(x, y, withRow: true, Part(call, time), nameof(query));
+        for (var time = 0; time < Times; time++) x = Means(x, y, withRow: true, Part(call, time));
         call.Done();
         return With(query, x);
     }

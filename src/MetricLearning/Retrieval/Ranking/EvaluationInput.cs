@@ -59,5 +59,5 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
     /// float64 rows.</summary>
     public static ScoreSource ScoresOf(Distance distance, Tensor query, Tensor gallery, ScoreSieve sieve = ScoreSieve.Automatic,
         RowOrigin? origin = null) => FeatureScores.Knows(distance)
-        ? new FeatureScores(distance, query, gallery, sieve, origin: origin) : RowScores.Of(distance, query, gallery);
+        ? new FeatureScores(distance, query, gallery, sieve, origin: origin) : RowScores.Of(distance, query, gallery, origin);
 }

@@ -41,14 +41,15 @@ internal sealed unsafe class RowScores : ScoreSource
     /// <param name="distance">The distance.</param>
     /// <param name="query">[Q, D].</param>
     /// <param name="gallery">[G, D].</param>
-    /// <param name="queryName">The caller's argument that holds the queries. It may hold the gallery too.</param>
-    public static RowScores Of(Distance distance, Tensor query, Tensor gallery, string queryName)
+    /// <param name="origin">The argument that the rows come from if they are one matrix; null for queries and a gallery.</param>
+    public static RowScores Of(Distance distance, Tensor query, Tensor gallery, RowOrigin? origin)
     {
-        Guard.Finite(query, queryName, $"{queryName} features");
-        if (!ReferenceEquals(query, gallery)) Guard.Finite(gallery, nameof(gallery), "gallery features");
+        var asked = (origin ?? RowOrigin.Query).First;
+        Guard.Finite(query, asked, Guard.FeaturesOf(asked));
+        if (!ReferenceEquals(query, gallery)) Guard.Finite(gallery, nameof(gallery), Guard.FeaturesOf(nameof(gallery)));
         var wide = gallery.to(ScalarType.Float64);
         return new RowScores((first, count) => distance.Matrix(query.narrow(0, first, count).to(ScalarType.Float64), wide),
-            (int)gallery.size(0), ScalarType.Float64, query.device, heldBytes: wide.numel() * 8, queryName,
+            (int)gallery.size(0), ScalarType.Float64, query.device, heldBytes: wide.numel() * 8, asked,
             $"distances by {distance}");
     }
 
