@@ -12,12 +12,7 @@ internal static class RowMath
 
     /// <summary>Scales each row to length 1 in the p-norm.</summary>
     /// <remarks>A zero row stays zero and passes its gradient unchanged; x / max(‖x‖, ε) would multiply the gradient by 1/ε.</remarks>
-    public static Tensor Unit(Tensor x, double p = 2)
-    {
-        if (p == 2) return UnitRows.Of(x);
-        var length = x.norm(1, keepdim: true, p: (float)p);
-        return x / where(length == S(0), ones_like(length), length);
-    }
+    public static Tensor Unit(Tensor x, double p = 2) => p == 2 ? UnitRows.Of(x) : UnitRows.Plain(x, p);
 
     /// <summary>Scales x along a dimension to length 1: <c>x / max(‖x‖, ε)</c>, in the type of x.</summary>
     /// <remarks>Half precision is computed in float32: its own 10⁻¹² would be 0, so a zero row would be NaN, and its lengths end at 65,504.

@@ -47,11 +47,11 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         return Gradient.Return(gradient);
     }
 
-    /// <summary>The same by tensor operations.</summary>
-    public static Tensor Plain(Tensor x)
+    /// <summary>The same by tensor operations, in the p-norm.</summary>
+    public static Tensor Plain(Tensor x, double p = 2)
     {
         var scaled = x / OneIfZero(x.detach().norm(1, keepdim: true, p: float.PositiveInfinity));
-        return scaled / OneIfZero(scaled.norm(1, keepdim: true));
+        return scaled / OneIfZero(scaled.norm(1, keepdim: true, p: (float)p));
 
         static Tensor OneIfZero(Tensor length) => length.masked_fill(length == S(0), S(1));
     }

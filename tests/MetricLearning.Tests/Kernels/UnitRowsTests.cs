@@ -60,6 +60,7 @@ public class UnitRowsTests
                 var rows = full(1, 16, size, type);
                 foreach (var unit in new[] { UnitRows.Of(rows), UnitRows.Plain(rows) })
                     Assert.Equal(1, unit.to(ScalarType.Float64).norm().item<double>(), 1e-6);
+                Assert.Equal(1, RowMath.Unit(rows, p: 1).to(ScalarType.Float64).abs().sum().item<double>(), 1e-6);
             }
     }
 
