@@ -12,7 +12,11 @@ internal sealed class EuclideanClampedDistance : Distance
 
     protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, form);
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => Euclidean.Pairwise(x, y).clamp_min(S(Math.Sqrt(Least)));
+    protected override Tensor PairwiseCore(Tensor x, Tensor y)
+    {
+        var rows = RowMath.Rows(x);
+        return SelectedDistances.Of(x, y, rows, rows, form);
+    }
 
     internal override EuclideanForm? Differences => form;
 

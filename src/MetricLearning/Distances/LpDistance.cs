@@ -4,18 +4,21 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary><c>(Σ |xᵢ − yᵢ|ᵖ)^(1/p)</c>, computed from differences.</summary>
-/// <remarks>The power of a small difference is 0 in float32, of 10⁻¹⁵ for p = 3, and that of a large one overflows. So the rows are scaled,
-/// and a matrix is computed in float64.</remarks>
+/// <remarks>The power of a small difference is 0 in float32, of 10⁻¹⁵ for p = 3, and that of a large one overflows. So the rows are scaled.
+/// For p above 4 a matrix is computed in float64, because a power of 10⁻⁵ of the largest number may be 0 too.</remarks>
 internal sealed class LpDistance(double p) : Distance
 {
+    private const double LargestSingle = 4;
+
     private readonly double p = p > 0 ? p : throw new ArgumentOutOfRangeException(nameof(p), p, "p must be greater than 0.");
 
     protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
         if (p == 1) return ManhattanMatrix.Of(x, y);
         var scale = RowLengths.ScaleOf(x, y);
-        Tensor Wide(Tensor rows) => (rows / scale).to(ScalarType.Float64);
-        return cdist(Wide(x), Wide(y), p, compute_mode.donot_use_mm_for_euclid_dist).to(x.dtype) * scale;
+        var type = p > LargestSingle && double.IsFinite(p) ? ScalarType.Float64 : x.dtype;
+        Tensor Scaled(Tensor rows) => (rows / scale).to(type);
+        return cdist(Scaled(x), Scaled(y), p, compute_mode.donot_use_mm_for_euclid_dist).to(x.dtype) * scale;
     }
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => RowLengths.Of(x - y, p);

@@ -37,8 +37,8 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         var distances = form switch
         {
             { Squared: true } => differences.pow(S(2)).sum(1),
-            { Floor: > 0 } => differences.pow(S(2)).sum(1).clamp_min(S(form.Floor)).sqrt(),
-            _ => differences.norm(1),
+            { Floor: > 0 } => RowLengths.Of(differences).clamp_min(S(Math.Sqrt(form.Floor))),
+            _ => RowLengths.Of(differences),
         };
         return distances.MoveToOuterDisposeScope();
     }
