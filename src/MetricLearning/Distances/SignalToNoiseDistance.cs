@@ -35,7 +35,8 @@ internal sealed class SignalToNoiseDistance : Distance
     private static Tensor Ratio(Tensor noise, Tensor signal, Tensor scale)
     {
         var one = ones_like(signal);
-        var (isZero, factor) = (signal == S(0), one * scale);
-        return noise / where(isZero, one, signal) * where(isZero, factor, one) * where(isZero, factor, one);
+        var isZero = signal == S(0);
+        var back = where(isZero, scale, one);
+        return noise / where(isZero, one, signal) * back * back;
     }
 }

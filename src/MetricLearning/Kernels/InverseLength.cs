@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 namespace MetricLearning;
 
 /// <summary>1 / ‖x‖ of a row, as a power of two and a factor. Their product may be too large or too small for the type of the row, for
-/// instance 1/10⁻⁴⁰ in float32. Multiplied one after the other, they are exact for every row.</summary>
+/// instance 1/10⁻⁴⁰ in float32. A row that is multiplied by one and then by the other has the length 1, whatever its size.</summary>
 /// <param name="Power">The power of two. It brings the largest entry of the row near 1.</param>
 /// <param name="Factor">The factor.</param>
 internal readonly unsafe record struct InverseLength(double Power, double Factor)
@@ -13,7 +13,7 @@ internal readonly unsafe record struct InverseLength(double Power, double Factor
     /// <summary>Sums of squares in float64 between these limits have neither underflowed nor overflowed.</summary>
     private const double LeastSquare = 1e-280, LargestSquare = 1e280;
 
-    /// <summary>Whether <see cref="Value"/> fits into float64.</summary>
+    /// <summary>Whether <see cref="Value"/>, and the product of two such values, fits into float64.</summary>
     public bool IsOrdinary => Power is > 1e-150 and < 1e150;
 
     /// <summary>1 / ‖x‖.</summary>

@@ -165,8 +165,6 @@ public sealed record RetrievalEvaluator
             throw new ArgumentException(
                 $"Pairs of cameras need cameras, but the {(query.Cameras is null ? "query" : "gallery")} has none.",
                 query.Cameras is null ? nameof(query) : nameof(gallery));
-        Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
-        EmbeddingSpace.RequireSame(query.Space, gallery.Space, nameof(query), nameof(gallery));
         var protocol = RetrievalProtocol.For(Protocol, queryHasCameras: true, galleryHasCameras: true);
         if (protocol.RemovesSelf)
             throw new NotSupportedException($"The protocol {protocol.Name} removes self by index, which pairs of cameras do not have.");
@@ -318,8 +316,6 @@ public sealed record RetrievalEvaluator
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        SetGuard.Finite(query);
-        SetGuard.Finite(gallery);
         (this with { Reranking = null, Distance = Reranking?.First ?? Distance }).Input(query, gallery, progress, out _);
     }
 

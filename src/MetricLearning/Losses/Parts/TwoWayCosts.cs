@@ -53,8 +53,9 @@ internal sealed unsafe class TwoWayCosts : autograd.SingleTensorFunction<TwoWayC
         var (cosines, logScale) = (saved[0], saved[1]);
         var gradients = is_grad_enabled()
             ? Gradient.Differentiable(inputs => Plain(inputs[0]!, inputs[1]!), grad_output, cosines, logScale)
-            : cosines.dtype == ScalarType.Float32 ? Gradients<float>(cosines, numbers, TensorMemory.Contiguous(grad_output))
-            : Gradients<double>(cosines, numbers, TensorMemory.Contiguous(grad_output));
+            : cosines.dtype == ScalarType.Float32
+            ? Gradients<float>(cosines, numbers, TensorMemory.Contiguous(grad_output), logScale.requires_grad)
+            : Gradients<double>(cosines, numbers, TensorMemory.Contiguous(grad_output), logScale.requires_grad);
         grad_output.Dispose();
         return Gradient.Return(gradients);
     }
@@ -77,7 +78,8 @@ internal sealed unsafe class TwoWayCosts : autograd.SingleTensorFunction<TwoWayC
             ((T*)to)[i] = T.CreateTruncating((numbers.CostOf(numbers.Rows[i]).Value + numbers.CostOf(numbers.Columns[i]).Value) / 2);
     }
 
-    private static Tensor[] Gradients<T>(Tensor cosines, Numbers numbers, Tensor outer) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    private static Tensor?[] Gradients<T>(Tensor cosines, Numbers numbers, Tensor outer, bool ofScale)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var gradient = empty_like(cosines);
         var (matrix, to, slopes) = ((nint)TensorMemory.Of(cosines), (nint)TensorMemory.Of(gradient), (nint)TensorMemory.Of(outer));
@@ -93,6 +95,7 @@ internal sealed unsafe class TwoWayCosts : autograd.SingleTensorFunction<TwoWayC
             }
             AddColumns((T*)memory, columns, count, (T*)to + first);
         });
+        if (!ofScale) return [gradient, null];
         // The derivative with respect to log s is Σ ∂/∂c_ij · c_ij.
         var sums = new double[count];
         Threads.ForRows(count, count, i => sums[i] = SimdRows.Dot((T*)matrix + i * count, (T*)to + i * count, count));

@@ -10,7 +10,7 @@ namespace MetricLearning;
 internal static unsafe class FixedPointTile
 {
     /// <summary>The rows on the left, and on the right.</summary>
-    public const int Rows = 2 * FixedPoint.Strip, Columns = 2 * FixedPoint.Panel;
+    public const int Rows = FixedPoint.MostStrips * FixedPoint.Strip, Columns = 2 * FixedPoint.Panel;
 
     /// <summary>Computes the sums as integers, and writes them in float32 or adds them to the existing numbers. No sum, nor any part of
     /// one, may exceed int32.</summary>

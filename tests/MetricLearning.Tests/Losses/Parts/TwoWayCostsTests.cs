@@ -39,6 +39,26 @@ public class TwoWayCostsTests
     }
 
     [Fact]
+    public void Of_AScaleWithoutAGradient_LeavesTheOtherGradientAsItIs()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(3);
+        var cosines = rand(11, 11);
+        var (learned, given) = (Gradients(cosines, learns: true), Gradients(cosines, learns: false));
+        Assert.True((learned.OfCosines == given.OfCosines).all().item<bool>());
+        Assert.NotNull(learned.OfScale);
+        Assert.Null(given.OfScale);
+        Gradient.Release();
+
+        static (Tensor OfCosines, Tensor? OfScale) Gradients(Tensor cosines, bool learns)
+        {
+            var (leaf, scale) = (cosines.clone().requires_grad_(), tensor(1f).requires_grad_(learns));
+            TwoWayCosts.Of(leaf, scale).sum().backward();
+            return (leaf.grad!, scale.grad);
+        }
+    }
+
+    [Fact]
     public void Of_NaN_SpoilsItsRowAndItsColumn()
     {
         using var scope = NewDisposeScope();
