@@ -67,7 +67,7 @@ internal sealed class RunRecord
         checkpoint.Notes[Recipe] = settings.Command(source);
         checkpoint.Notes[Fingerprint] = settings.Recipe.Fingerprint();
         checkpoint.Notes[Images] = FingerprintOf(source, data);
-        if (settings.Network.File is { } space) checkpoint.Notes[WeightsSpace] = space.ToJson();
+        Remember(settings.Network.File, checkpoint);
         if (settings.Start == RunStart.Resume && Then(settings).GetValueOrDefault(Images) != checkpoint.Notes[Images])
             throw new UserErrorException($"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}: the "
                 + "names, the identities or the contents of some files differ. Give the images of the run, or begin a new run in another "
@@ -138,6 +138,12 @@ internal sealed class RunRecord
         if (then.GetValueOrDefault(Fingerprint) != fingerprint) throw new UserErrorException(
             $"The run in {settings.Folder.Name} was begun with the recipe {then.GetValueOrDefault(Fingerprint) ?? "unknown"}; "
             + $"{settings.Recipe.Name} has {fingerprint} in this version of the program.");
+    }
+
+    /// <summary>Keeps the embedding space in the file of the weights that a run starts from, if it states one.</summary>
+    public static void Remember(EmbeddingSpace? spaceOfWeights, TrainingCheckpoint checkpoint)
+    {
+        if (spaceOfWeights is not null) checkpoint.Notes[WeightsSpace] = spaceOfWeights.ToJson();
     }
 
     /// <summary>The embedding space in the file of the weights that a run started from; null if it said none, or if there is no

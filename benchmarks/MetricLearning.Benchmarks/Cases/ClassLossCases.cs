@@ -27,6 +27,11 @@ internal static class ClassLossCases
         .. Of("proxy NCA", () => new ProxyNcaLoss(Classes, 512), Naive.ClassLosses.ProxyNca),
         .. Of("soft triple", () => new SoftTripleLoss(Classes, 512), (x, y, w) => Naive.ClassLosses.SoftTriple(x, y, w)),
         .. Of("center", () => new CenterLoss(Classes, 512), Naive.ClassLosses.Center),
+        .. LossWork.Of("cluster contrast", [(256, 512), (1024, 512)], Agreement.Rounding, ClusterContrast, () =>
+        {
+            var memory = new Naive.ClusterMemory();
+            return (x, y, _) => memory.Loss(x, y);
+        }, keepsState: true),
         .. LossWork.Of("manifold, 64 proxies", [(64, 512), (256, 512)], Agreement.Rounding, () => new ManifoldLoss(64, 512),
             () => (x, y, learned) => Naive.ClassLosses.Manifold(x, y, learned[0])),
         .. LossWork.Of("label smoothing (logits of 1,000 classes)", logits, Agreement.Rounding, () => new LabelSmoothingCrossEntropyLoss(),
@@ -44,4 +49,10 @@ internal static class ClassLossCases
             var loss = naive();
             return (x, y, learned) => loss(x, y, learned[0]);
         }, keepsState: true);
+
+    private static ClusterContrastLoss ClusterContrast()
+    {
+        using var centers = Naive.ClusterMemory.Start(Classes, 512);
+        return new(centers);
+    }
 }

@@ -15,6 +15,7 @@ internal static class EntryTable
         [typeof(EmbeddingDistillationLoss)] = "needs a larger network as its teacher",
         [typeof(RelationDistillationLoss)] = "needs a larger network as its teacher",
         [typeof(RankingDistillationLoss)] = "needs a larger network as its teacher",
+        [typeof(ClusterContrastLoss)] = "trains on clusters, and these data have identities",
         [typeof(ClipLoss)] = "compares the outputs of two networks, such as one for images and one for texts",
         [typeof(SigLipLoss)] = "compares the outputs of two networks, such as one for images and one for texts",
         [typeof(CoSentLoss)] = "learns from a similarity of each pair, which these data do not have",

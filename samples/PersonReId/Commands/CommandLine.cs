@@ -9,8 +9,8 @@ internal static class CommandLine
     {
         var root = new RootCommand("Trains and evaluates networks that recognize people across cameras. Without a command: the demo.")
         {
-            TrainCommand.Create(), RecipeCommand.Create(), TricksCommand.Create(), EvaluateCommand.Create(), ExtractCommand.Create(),
-            RankCommand.Create(), DemoCommand.Create(), DrawCommand.Create(),
+            TrainCommand.Create(), AdaptCommand.Create(), RecipeCommand.Create(), TricksCommand.Create(), EvaluateCommand.Create(),
+            ExtractCommand.Create(), RankCommand.Create(), DemoCommand.Create(), DrawCommand.Create(),
         };
         DemoCommand.Install(root);
         return root;

@@ -82,6 +82,7 @@ internal static class LossTable
             new SmoothRecallAtKLoss(2) { AnchorIsRanked = true, RankTemperature = 0.1, Distance = Distance.Euclidean },
         ["threshold-consistent"] = () => new ThresholdConsistentMarginLoss(negativeMargin: 0),
         ["center"] = () => new CenterLoss(Classes, Dimension),
+        ["cluster contrast"] = () => ClusterContrast(),
         ["cosface"] = () => new CosFaceLoss(Classes, Dimension, scale: 8),
         ["normalized softmax"] = () => new NormalizedSoftmaxLoss(Classes, Dimension),
         ["adaface"] = () => new AdaFaceLoss(Classes, Dimension, scale: 8, momentum: 1),
@@ -150,13 +151,20 @@ internal static class LossTable
     /// <summary>Losses that look only at whether labels are equal.</summary>
     public static TheoryData<string> AnyLabelNames => Where(loss => !HasClasses(loss) && loss is not MarginLoss { Beta.shape: [> 1] });
 
-    public static bool HasClasses(MetricLoss loss) => loss is ClassLoss or CenterLoss;
+    public static bool HasClasses(MetricLoss loss) => loss is ClassLoss or CenterLoss or ClusterContrastLoss;
 
     /// <summary>Creates the loss of a row. Its learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)
     {
         random.manual_seed(7);
         return rows[name]();
+    }
+
+    /// <summary>Its centers do not move, so each call gives the same.</summary>
+    private static ClusterContrastLoss ClusterContrast()
+    {
+        using var centers = randn(Classes, Dimension);
+        return new(centers, momentum: 1);
     }
 
     /// <summary>12 rows of 4 uneven classes about the origin; the same numbers for the same seed.</summary>
