@@ -18,7 +18,7 @@ internal sealed record AdaptationSettings
     public DirectoryInfo? Images { get; init; }
 
     /// <summary>The largest Jaccard distance of neighbors in a cluster.</summary>
-    public double Radius { get; init; } = 0.6;
+    public double Radius { get; init; } = 0.4;
 
     public int Epochs { get; init; } = 12;
     public int ClustersPerBatch { get; init; } = 16;
@@ -147,10 +147,11 @@ internal static class Adaptation
                 + "smaller --batch.");
         var rows = Enumerable.Range(0, images.Count).Where(row => found.Assignments[row] >= 0).ToArray();
         using var places = tensor(rows.Select(row => (long)row).ToArray(), device: unit.device);
-        using var members = unit.index_select(0, places);
-        using var means = new EmbeddingSet(members, rows.Select(row => found.Assignments[row])).ClassMeans();
-        return (new ImageList(rows.Select(row => images[row] with { Identity = found.Assignments[row] }), images.HasCameras,
-            countsFromZero: true), means.Features.clone(), found.Assignments);
+        var list = new ImageList(rows.Select(row => images[row] with { Identity = found.Assignments[row] }), images.HasCameras,
+            countsFromZero: true);
+        using var members = new EmbeddingSet(unit.index_select(0, places), list.Labels);
+        using var means = members.ClassMeans();
+        return (list, means.Features.clone(), found.Assignments);
     }
 
     /// <summary>Trains on the clusters for an epoch.</summary>
