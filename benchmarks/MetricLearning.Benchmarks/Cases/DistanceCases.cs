@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Matrices of all distances of a batch to itself. The size is limited if the partner holds or visits N·M·D numbers.</summary>
+/// <summary>Matrices of all distances of a batch to itself, and distances of pairs of rows. The size of a matrix is limited if the partner
+/// holds or visits N·M·D numbers.</summary>
 internal static class DistanceCases
 {
     private static readonly (string Name, Distance Ours, Func<Tensor, Tensor, Tensor> Naive, long Largest)[] kinds =
@@ -14,18 +15,53 @@ internal static class DistanceCases
         ("cosine", Distance.Cosine, Naive.Distances.Cosine, long.MaxValue),
         ("dot", Distance.Dot, Naive.Distances.Dot, long.MaxValue),
         ("signal to noise", Distance.SignalToNoise, Naive.Distances.SignalToNoise, 1L << 27),
-        ("L1", Distance.Lp(1), Naive.Distances.L1, 1L << 29),
+        ("L1", Distance.Lp(1), (x, y) => Naive.Distances.Lp(x, y, 1), 1L << 29),
+        ("L3", Distance.Lp(3), (x, y) => Naive.Distances.Lp(x, y, 3), 1L << 27),
+    ];
+
+    private static readonly (string Name, Distance Ours, Func<Tensor, Tensor, Tensor> Naive)[] ofPairs =
+    [
+        ("Euclidean", Distance.Euclidean, (x, y) => (x - y).norm(1)),
+        ("Euclidean squared", Distance.EuclideanSquared, (x, y) => (x - y).pow(2).sum(1)),
+        ("cosine", Distance.Cosine, (x, y) => 1 - nn.functional.cosine_similarity(x, y)),
+        ("L1", Distance.Lp(1), (x, y) => (x - y).norm(1, p: 1)),
+        ("L3", Distance.Lp(3), (x, y) => (x - y).norm(1, p: 3)),
     ];
 
     private static readonly bool[] ways = [false, true];        // without gradient and with
 
-    public static IEnumerable<Case> All =>
+    public static IEnumerable<Case> All => [.. Matrices, .. Pairs];
+
+    private static IEnumerable<Case> Matrices =>
         from kind in kinds
         from size in new[] { (64, 2048), (1024, 128), (1024, 512), (1024, 2048), (4096, 512), (8192, 128), (8192, 2048) }
         where kind.Largest >= (long)size.Item1 * size.Item1 * size.Item2
         from withGradient in ways
         where !withGradient || size is (64, 2048) or (1024, 512)
         select Of(kind.Name, kind.Ours, kind.Naive, size.Item1, size.Item2, withGradient);
+
+    private static IEnumerable<Case> Pairs =>
+        from kind in ofPairs
+        from size in new[] { (64, 2048), (4096, 512) }
+        from withGradient in ways
+        select OfPairs(kind.Name, kind.Ours.Pairwise, kind.Naive, size.Item1, size.Item2, withGradient);
+
+    private static Case OfPairs(string name, Func<Tensor, Tensor, Tensor> ours, Func<Tensor, Tensor, Tensor> naive, int rows, int width,
+        bool withGradient) =>
+        new("distances of pairs", withGradient ? $"{name} forward + backward" : name, $"{rows} x {width}", device =>
+        {
+            var batch = Batch.Of(rows, width, device, withGradient);
+            var (x, y) = (batch.Embeddings, batch.Embeddings.detach().flip(0));
+            return new(batch)
+            {
+                Ours = withGradient ? Work.Step(() => ours(x, y).sum(), x) : Work.Of(() => ours(x, y)),
+                Naive = withGradient ? Work.Step(() => naive(x, y).sum(), x) : Work.Scoped(() => [naive(x, y)]),
+                Floor = Work.Scoped(() => [x.detach() - y]),
+            };
+        })
+        {
+            Agreement = Agreement.Rounding,
+        };
 
     private static Case Of(string name, Distance ours, Func<Tensor, Tensor, Tensor> naive, int rows, int width, bool withGradient) =>
         new("distance matrices", withGradient ? $"{name} forward + backward" : name, $"{rows} x {width}", device =>

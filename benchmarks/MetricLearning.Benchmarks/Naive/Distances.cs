@@ -11,8 +11,8 @@ internal static class Distances
     /// <summary>pytorch-metric-learning's LpDistance with its defaults.</summary>
     public static Tensor EuclideanNormalized(Tensor x, Tensor y) => cdist(Unit(x), Unit(y));
 
-    /// <summary>pytorch-metric-learning's LpDistance with p = 1.</summary>
-    public static Tensor L1(Tensor x, Tensor y) => cdist(x, y, 1);
+    /// <summary>pytorch-metric-learning's LpDistance of another p.</summary>
+    public static Tensor Lp(Tensor x, Tensor y, double p) => cdist(x, y, p);
 
     /// <summary>torchreid's evaluation distance: the sum of the expanded squares, then addmm.</summary>
     public static Tensor EuclideanSquared(Tensor x, Tensor y)

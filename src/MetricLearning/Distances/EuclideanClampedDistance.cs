@@ -12,7 +12,7 @@ internal sealed class EuclideanClampedDistance : Distance
 
     protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, form);
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => SelectedDistances.OfEachRow(x, y, form);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => EuclideanDistances.Of(x, y, form);
 
     internal override EuclideanForm? Differences => form;
 

@@ -7,7 +7,7 @@ internal sealed class EuclideanDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, new(Squared: false));
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => SelectedDistances.OfEachRow(x, y, new(Squared: false));
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => EuclideanDistances.Of(x, y, new(Squared: false));
 
     internal override EuclideanForm? Differences => new(Squared: false);
 

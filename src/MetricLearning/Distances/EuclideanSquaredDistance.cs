@@ -7,7 +7,7 @@ internal sealed class EuclideanSquaredDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, new(Squared: true));
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).pow(S(2)).sum(1);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => EuclideanDistances.Of(x, y, new(Squared: true));
 
     internal override EuclideanForm? Differences => new(Squared: true);
 

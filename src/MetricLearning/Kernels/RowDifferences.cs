@@ -61,8 +61,9 @@ internal static unsafe class RowDifferences
                 squares[k] = Square(x + rows[k] * width, y + columns[k] * width, width);
         }, work: (long)squares.Length * width);
 
+    /// <summary>The squared distance of two rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double Square<T>(T* x, T* y, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    public static double Square<T>(T* x, T* y, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var lanes = Vector256<T>.Count;
         Vector256<T> even = default, odd = default;

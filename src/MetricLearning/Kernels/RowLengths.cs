@@ -10,6 +10,7 @@ internal static class RowLengths
     /// <param name="p">The order, above 0, or infinite.</param>
     public static Tensor Of(Tensor x, double p = 2)
     {
+        if (p == 1) return x.norm(1, p: 1);     // it takes no powers
         var scale = Scale(x.detach().abs().amax([1], keepdim: true));
         return (x / scale).norm(1, p: (float)p) * scale.squeeze(1);
     }

@@ -29,28 +29,11 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         return apply(TensorMemory.Contiguous(x), right!, pairs).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The distances of the rows with the same number, [N].</summary>
-    /// <param name="x">[N, D].</param>
-    /// <param name="y">[N, D].</param>
-    /// <param name="form">How the distance follows from its square.</param>
-    public static Tensor OfEachRow(Tensor x, Tensor y, EuclideanForm form)
-    {
-        using var rows = RowMath.Rows(x);
-        return Of(x, y, rows, rows, form);
-    }
-
     /// <summary>The same distances by tensor operations.</summary>
     public static Tensor Plain(Tensor x, Tensor y, Tensor rows, Tensor columns, EuclideanForm form)
     {
         using var scope = NewDisposeScope();
-        var differences = x.index_select(0, rows) - y.index_select(0, columns);
-        var distances = form switch
-        {
-            { Squared: true } => differences.pow(S(2)).sum(1),
-            { Floor: > 0 } => RowLengths.Of(differences).clamp_min(S(Math.Sqrt(form.Floor))),
-            _ => RowLengths.Of(differences),
-        };
-        return distances.MoveToOuterDisposeScope();
+        return EuclideanDistances.Plain(x.index_select(0, rows), y.index_select(0, columns), form).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
