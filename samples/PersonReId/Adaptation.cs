@@ -51,7 +51,8 @@ internal sealed record AdaptationSettings
 /// <see cref="ClusterContrastLoss"/>. The checkpoint is saved after each epoch, and a resumed run continues there.</remarks>
 internal static class Adaptation
 {
-    private const string Options = "adaptation", Before = "queries before", Epoch = "epoch", Clusters = "clusters";
+    private const string Options = "adaptation", Before = "queries before", Epoch = "epoch", Clusters = "clusters",
+        Fingerprint = "images";
     private static readonly JsonSerializerOptions json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     /// <summary>Runs an adaptation, or the rest of one that was stopped, and compares the network before and after on the labelled queries
@@ -93,10 +94,18 @@ internal static class Adaptation
         checkpoint.Add("model", model);
         checkpoint.Add("optimizer", optimizer);
         checkpoint.Add("schedule", schedule);
-        if (settings.Start == RunStart.Resume) checkpoint.Load(folder.Last);
+        var fingerprint = RunRecord.FingerprintOf([.. images.Select(image => (Path.GetFileName(image.Path), image)),
+            .. data.Query.Concat(data.Gallery).Select(image => (source.PathOf(image), image))]);
+        if (settings.Start == RunStart.Resume)
+        {
+            checkpoint.Load(folder.Last);
+            if (checkpoint.Notes[Fingerprint] != fingerprint)
+                throw RunRecord.OtherImages(folder, settings.Images?.FullName ?? source.Path);
+        }
         else
         {
             checkpoint.Notes[Options] = settings.Command(source);
+            checkpoint.Notes[Fingerprint] = fingerprint;
             RunRecord.Remember(network.File, checkpoint);
             checkpoint.Notes[Before] = JsonSerializer.Serialize(
                 QueryFigures.Of(Evaluate("before", model, data, network, cancellationToken)), json);

@@ -66,12 +66,11 @@ internal sealed class RunRecord
                 + $"{data.Train.ClassCount}.");
         checkpoint.Notes[Recipe] = settings.Command(source);
         checkpoint.Notes[Fingerprint] = settings.Recipe.Fingerprint();
-        checkpoint.Notes[Images] = FingerprintOf(source, data);
+        checkpoint.Notes[Images] = FingerprintOf(new[] { data.Train, data.Query, data.Gallery }.Distinct().SelectMany(list => list)
+            .Select(image => (source.PathOf(image), image)));
         Remember(settings.Network.File, checkpoint);
         if (settings.Start == RunStart.Resume && Then(settings).GetValueOrDefault(Images) != checkpoint.Notes[Images])
-            throw new UserErrorException($"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}: the "
-                + "names, the identities or the contents of some files differ. Give the images of the run, or begin a new run in another "
-                + "--output.");
+            throw OtherImages(settings.Folder, source.Path);
         if (settings.Teacher is { File: var teacher })
         {
             checkpoint.Notes[Teacher] = ChecksumOf(teacher.FullName);
@@ -156,19 +155,23 @@ internal sealed class RunRecord
     private static IReadOnlyDictionary<string, string> Then(TrainingSettings settings) =>
         TrainingCheckpoint.ReadNotes(settings.Folder.Last);
 
-    /// <summary>A checksum of the names, the identities and the contents of all images.</summary>
-    private static string FingerprintOf(DataSource source, ReIdDataset data)
+    /// <summary>A checksum of the names, the identities and the contents of images.</summary>
+    public static string FingerprintOf(IEnumerable<(string Name, ImageSample Image)> images)
     {
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var list in new[] { data.Train, data.Query, data.Gallery }.Distinct())
-            foreach (var image in list)
-            {
-                sha.AppendData(Encoding.UTF8.GetBytes($"{source.PathOf(image)}\n{image.Identity}\n"));
-                using var file = File.OpenRead(image.Path);
-                sha.AppendData(SHA256.HashData(file));
-            }
+        foreach (var (name, image) in images)
+        {
+            sha.AppendData(Encoding.UTF8.GetBytes($"{name}\n{image.Identity}\n"));
+            using var file = File.OpenRead(image.Path);
+            sha.AppendData(SHA256.HashData(file));
+        }
         return Convert.ToHexString(sha.GetHashAndReset());
     }
+
+    /// <summary>The error of a run that is resumed with other images than it was begun with.</summary>
+    public static UserErrorException OtherImages(RunFolder folder, string images) => new($"The run in {folder.Name} was begun with other "
+        + $"images than those in {images}: the names, the identities or the contents of some files differ. Give the images of the run, or "
+        + "begin a new run in another --output.");
 
     private static string ChecksumOf(string path)
     {

@@ -47,6 +47,22 @@ public sealed class AdaptTests(SmallRun run)
         Assert.Contains("is not a checkpoint of the command adapt.", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AFolderOfImages_IsTrainedOn_AndOtherImagesAreRefused()
+    {
+        var (folder, images) = (run.NewFolder(), Directory.CreateDirectory(run.NewFolder()).FullName);
+        foreach (var file in Directory.GetFiles(Path.Combine(run.Data, "bounding_box_train")))
+            File.Copy(file, Path.Combine(images, Path.GetFileName(file)));
+        string[] arguments = [.. Adapt(folder), "--unlabeled", images];
+        Assert.Contains("72 images without identities", SmallRun.Finish(arguments), StringComparison.Ordinal);
+        File.Delete(Directory.GetFiles(images)[0]);
+
+        var (code, output) = SmallRun.Run([.. arguments, "--resume"]);
+
+        Assert.Equal(1, code);
+        Assert.Contains($"was begun with other images than those in {images}: ", output, StringComparison.Ordinal);
+    }
+
     private string[] Adapt(string folder, string radius = "0.4") =>
     [
         "adapt", "--data", run.Data, "--weights", Path.Combine(run.Whole, "last.safetensors"), "--output", folder, "--epochs", "3",
