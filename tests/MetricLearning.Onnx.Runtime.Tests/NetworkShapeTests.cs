@@ -62,10 +62,46 @@ public sealed class NetworkShapeTests : IDisposable
         Assert.Single(await gray.EmbedAsync(RandomImage.Of(8, 8, 1)));
     }
 
-    /// <summary>Networks of TensorFlow take float [N, H, W, C].</summary>
+    /// <summary>Networks of TensorFlow take [N, H, W, C]. Networks whose weights were halved take and give float16.</summary>
+    [Theory]
+    [InlineData(OnnxTypes.Float, false)]
+    [InlineData(OnnxTypes.Float16, true)]
+    [InlineData(OnnxTypes.Float16, false)]
+    public async Task AnyOrderOfAxes_AndHalfPrecision_GiveTheSameVectors(int type, bool isPlanar)
+    {
+        using var free = new OnnxEmbedder(MeanColor.Planes(folder, plain));
+        var path = MeanColor.Write(folder, "order.onnx", plain, new("images", type, isPlanar ? [-1, 3, 8, 4] : [-1, 8, 4, 3]),
+            [MeanColor.Mean("images", isPlanar ? [2, 3] : [1, 2])], new("embedding", type, [-1, 3]));
+        using var embedder = new OnnxEmbedder(path);
+        for (var seed = 0UL; seed < 5; seed++)
+        {
+            var image = RandomImage.Of(8, 8, seed);
+            Assert.Equal(await free.EmbedAsync(image), await embedder.EmbedAsync(image),
+                (a, b) => Math.Abs(a - b) < (type == OnnxTypes.Float ? 1e-6 : 1e-3));
+        }
+    }
+
     [Fact]
-    public void AxesInAnotherOrder_AreNamed() =>
-        Refused(Of([-1, 8, 4, 3]), "Its input 'images' is Float [-1, 8, 4, 3], so it takes 8 channels, but images have 3 or 1.");
+    public async Task PlanesOfPixels_GiveTheVectorsOfPixels()
+    {
+        var planes = MeanColor.Write(folder, "bytes.onnx", plain, new("images", OnnxTypes.Byte, [-1, 3, 8, 4]),
+            [new("Cast", ["images"], ["numbers"], new Dictionary<string, object> { ["to"] = (long)OnnxTypes.Float }),
+                MeanColor.Mean("numbers", 2, 3)]);
+        using var expected = new OnnxEmbedder(MeanColor.Pixels(folder));
+        using var embedder = new OnnxEmbedder(planes);
+        Assert.Equal(await expected.EmbedAsync(RandomImage.Of(8, 8, 1)), await embedder.EmbedAsync(RandomImage.Of(8, 8, 1)),
+            (a, b) => Math.Abs(a - b) < 1e-3);
+    }
+
+    [Fact]
+    public void AxesWithoutChannels_AreNamed()
+    {
+        Refused(Of([-1, 8, 4, 5]), "Its input 'images' is Float [-1, 8, 4, 5], but images have 3 or 1 channels: it must be [N, C, H, W] or "
+            + "[N, H, W, C] with a C of 3 or 1.");
+        Refused(MeanColor.Write(folder, "whole.onnx", plain, new("images", OnnxTypes.Int64, [-1, 3, 8, 4]),
+            [new("Cast", ["images"], ["numbers"], new Dictionary<string, object> { ["to"] = (long)OnnxTypes.Float }),
+                MeanColor.Mean("numbers", 2, 3)]), "neither float, float16 nor uint8 with four axes: [N, C, H, W] or [N, H, W, C].");
+    }
 
     [Theory, InlineData(2, 2), InlineData(3, 1), InlineData(1, 3), InlineData(4, 4)]
     public void AMeanOrDeviationOfAnotherLength_IsNamed(int mean, int deviation) => Refused(
@@ -96,14 +132,14 @@ public sealed class NetworkShapeTests : IDisposable
         var cast = new OnnxNode("Cast", ["means"], ["embedding"], new Dictionary<string, object> { ["to"] = (long)OnnxTypes.Int64 });
         Refused(MeanColor.Write(folder, "whole.onnx", plain, new("images", OnnxTypes.Float, [-1, 3, 8, 4]),
             [Reduce("images", "means", keep: 0, 2, 3), cast], new("embedding", OnnxTypes.Int64, [-1, 3])),
-            "'embedding' is Int64 [-1, 3], not float [N, D]");
+            "'embedding' is Int64 [-1, 3], not float or float16 [N, D]");
 
         // It takes x, float [N, 3, 8, 8], and gives s, a sequence of tensors.
         var sequence = Path.Combine(folder, "sequence.onnx");
         File.WriteAllBytes(sequence, Convert.FromBase64String(
             "CAhCAhAROo8BChkKAXgSAXAiEUdsb2JhbEF2ZXJhZ2VQb29sChwKAXASAXkiB0ZsYXR0ZW4qCwoEYXhpcxgBoAECChkKAXkSAXMiEVNlcXVlbmNlQ29uc3RydWN0Eg"
             + "FnWhwKAXgSFwoVCAESEQoDEgFOCgIIAwoCCAgKAggIYhgKAXMSEyIRCg8KDQgBEgkKAxIBTgoCCAM="));
-        Refused(sequence, "'s' is ONNX_TYPE_SEQUENCE, not float [N, D]");
+        Refused(sequence, "'s' is ONNX_TYPE_SEQUENCE, not float or float16 [N, D]");
     }
 
     private static void Refused(string path, string part)

@@ -89,7 +89,7 @@ internal sealed class ImageNetwork : IDisposable
                 || (Dimension != 0 && length != Dimension))
                 throw new InvalidOperationException($"the network must give [{size}, {(Dimension == 0 ? "D" : Dimension)}] for {size} "
                     + $"images, one vector for each, but its output '{output}' is [{string.Join(", ", shape)}].");
-            var vectors = results[0].GetTensorDataAsSpan<float>();
+            var vectors = Numbers(results[0]);
             for (var image = 0; image < count; image++) receive(vectors.Slice(image * (int)length, (int)length), image);
         }
         catch (OnnxRuntimeException e)
@@ -103,6 +103,15 @@ internal sealed class ImageNetwork : IDisposable
     /// <summary>Describes the type of an input or output.</summary>
     public static string Describe(NodeMetadata node) =>
         node.IsTensor ? $"{node.ElementDataType} [{string.Join(", ", node.Dimensions)}]" : node.OnnxValueType.ToString();
+
+    private static ReadOnlySpan<float> Numbers(OrtValue values)
+    {
+        if (values.GetTensorTypeAndShape().ElementDataType == TensorElementType.Float) return values.GetTensorDataAsSpan<float>();
+        var halves = MemoryMarshal.Cast<Float16, Half>(values.GetTensorDataAsSpan<Float16>());
+        var numbers = new float[halves.Length];
+        for (var i = 0; i < halves.Length; i++) numbers[i] = (float)halves[i];
+        return numbers;
+    }
 
     private int TriedDimension()
     {
@@ -137,8 +146,10 @@ internal sealed class ImageNetwork : IDisposable
             if (session.InputNames is not [var name]) throw new InvalidDataException(
                 $"It takes {session.InputNames.Count} inputs ({string.Join(", ", session.InputNames)}), but only images are passed.");
             if (session.OutputNames is not [var output, ..]) throw new InvalidDataException("It has no output.");
-            if (session.OutputMetadata[output] is not { IsTensor: true, ElementDataType: TensorElementType.Float })
-                throw new InvalidDataException($"Its output '{output}' is {Describe(session.OutputMetadata[output])}, not float [N, D].");
+            if (session.OutputMetadata[output] is not
+                { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 })
+                throw new InvalidDataException(
+                    $"Its output '{output}' is {Describe(session.OutputMetadata[output])}, not float or float16 [N, D].");
             return (session, space, new ImageInput(name, session.InputMetadata[name], space), output);
         }
         catch (Exception e)

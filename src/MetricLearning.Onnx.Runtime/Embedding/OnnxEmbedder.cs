@@ -33,9 +33,10 @@ public sealed class OnnxEmbedder : IDisposable
     private sealed record Request(byte[] Bytes, TaskCompletionSource<float[]> Result);
 
     /// <summary>Loads a network, and runs it once on empty images.</summary>
-    /// <param name="path">An ONNX file whose only input takes images and whose first output is float [N, D], an embedding for each image,
-    /// as <c>OnnxFile.Export</c> of MetricLearning.Onnx writes it. Further axes of length 1 may follow. If the input fixes the number of
-    /// images, each run has that number, whatever <see cref="OnnxEmbedderSettings.MaxBatch"/> is.</param>
+    /// <param name="path">An ONNX file whose only input takes images and whose first output is float or float16 [N, D], an embedding for
+    /// each image, as <c>OnnxFile.Export</c> of MetricLearning.Onnx writes it. Further axes of length 1 may follow. Images are [N, C, H, W]
+    /// or [N, H, W, C], normalized in float or float16, or pixels in uint8. If the input fixes the number of images, each run has that
+    /// number, whatever <see cref="OnnxEmbedderSettings.MaxBatch"/> is.</param>
     /// <param name="settings">How the embedder works; null for the defaults.</param>
     /// <exception cref="ArgumentException">The path is null or empty, or a batch of images would be larger than an array can
     /// be.</exception>
