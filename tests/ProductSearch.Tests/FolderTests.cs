@@ -35,7 +35,8 @@ public sealed class FolderTests(RunningServer server) : IClassFixture<RunningSer
             Assert.Equal("1 picture added.", await AddAsync(shelf.Name));
             Assert.StartsWith($"{server.Board.Current.Count} items", judge.LearnedFor, StringComparison.Ordinal);
         }
-        Directory.CreateDirectory(Path.Combine(server.Photos, "empty"));
+        var hidden = Directory.CreateDirectory(Path.Combine(server.Photos, "empty", ".thumbnails"));
+        File.WriteAllBytes(Path.Combine(hidden.FullName, "cup.jpg"), await server.Example(32));
         Assert.Equal("0 pictures added.", await AddAsync("empty"));
     }
 

@@ -36,7 +36,7 @@ public sealed class ImageArchive : IDisposable
         {
             // The archive is read when its entries are asked for.
             zip = Named(path, () => ZipDirectory.Open(file, leaveOpen: false));
-            foreach (var entry in Named(path, () => zip.Entries).Where(entry => ImageFolder.IsImage(entry.Name)))
+            foreach (var entry in Visible(path).Where(entry => ImageFolder.IsImage(entry.Name)))
                 if (!entries.TryAdd(entry.FullName, entry))
                     throw new InvalidDataException($"{path} has two entries {MessageText.Excerpt(entry.FullName)}.");
         }
@@ -45,15 +45,15 @@ public sealed class ImageArchive : IDisposable
             file.Dispose();
             throw;
         }
-        foreign = [.. zip.Entries.Where(entry => ImageFolder.IsForeign(entry.Name)).Select(entry => entry.FullName)];
+        foreign = [.. Visible(path).Where(entry => ImageFolder.IsForeign(entry.Name)).Select(entry => entry.FullName)];
         Names = [.. entries.Keys.Order(StringComparer.Ordinal)];
     }
 
     /// <summary>The path of the zip file.</summary>
     public string Path { get; }
 
-    /// <summary>The names of the images, in ordinal order: <c>query/0001_c1s1_001051_00.jpg</c>. Hidden files and files whose extension is
-    /// not that of an image are left out.</summary>
+    /// <summary>The names of the images, in ordinal order: <c>query/0001_c1s1_001051_00.jpg</c>. Hidden files, files in hidden folders, and
+    /// files whose extension is not that of an image are left out.</summary>
     public IReadOnlyList<string> Names { get; }
 
     /// <summary>Gives one image of the archive.</summary>
@@ -105,6 +105,10 @@ public sealed class ImageArchive : IDisposable
             zip.Dispose();
         }
     }
+
+    /// <summary>The entries that are neither hidden nor in a hidden folder.</summary>
+    private IEnumerable<ZipArchiveEntry> Visible(string path) => Named(path, () => zip.Entries)
+        .Where(entry => !Array.Exists(entry.FullName.Split('/'), ImageFolder.IsHidden));
 
     /// <summary>Adds the name of the file or the entry to each error of the zip reader.</summary>
     private static T Named<T>(string place, Func<T> read)

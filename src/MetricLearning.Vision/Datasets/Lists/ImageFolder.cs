@@ -16,7 +16,8 @@ internal static class ImageFolder
     /// <summary>The images in a folder and in all folders below it, sorted by path.</summary>
     /// <remarks>Each real folder is read once, even if several symbolic links lead to it. So a link to a parent folder neither repeats
     /// images nor causes an endless loop. Real folders come before links: an image that both reach has the path without the link. A link
-    /// to a folder that contains the whole tree is not followed.</remarks>
+    /// to a folder that contains the whole tree is not followed. Hidden folders below the root, such as <c>.ipynb_checkpoints</c> and
+    /// <c>.thumbnails</c>, hold copies of images and are left out.</remarks>
     public static string[] FilesBelow(string root)
     {
         CheckExists(root);
@@ -46,11 +47,11 @@ internal static class ImageFolder
         }
     }
 
-    /// <summary>The images of a folder, sorted by name. With <paramref name="withFolders"/> also its subfolders.</summary>
+    /// <summary>The images of a folder, sorted by name. With <paramref name="withFolders"/> also its subfolders. Nothing hidden.</summary>
     private static FileSystemInfo[] Entries(string folder, bool withFolders)
     {
         var entries = new DirectoryInfo(folder).EnumerateFileSystemInfos()
-            .Where(entry => entry is DirectoryInfo ? withFolders : IsImage(entry.Name) || IsForeign(entry.Name))
+            .Where(entry => entry is DirectoryInfo ? withFolders && !IsHidden(entry.Name) : IsImage(entry.Name) || IsForeign(entry.Name))
             .OrderBy(entry => entry.Name, StringComparer.Ordinal).ToArray();
         RefuseForeign(folder, [.. entries.Where(entry => entry is FileInfo && IsForeign(entry.Name)).Select(entry => entry.Name)]);
         // .NET replaces bytes that are not UTF-8 in a name. No file or folder has the resulting name, so it cannot be opened.
@@ -61,10 +62,13 @@ internal static class ImageFolder
     }
 
     /// <summary>Whether the extension of this name is that of an image and the file is not hidden.</summary>
-    public static bool IsImage(string name) => extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
+    public static bool IsImage(string name) => extensions.Contains(Path.GetExtension(name)) && !IsHidden(name);
 
     /// <summary>Whether the extension of this name is that of an image format that is not supported and the file is not hidden.</summary>
-    public static bool IsForeign(string name) => ForeignImage.Extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
+    public static bool IsForeign(string name) => ForeignImage.Extensions.Contains(Path.GetExtension(name)) && !IsHidden(name);
+
+    /// <summary>Whether a file or folder of this name is hidden.</summary>
+    public static bool IsHidden(string name) => name.StartsWith('.') && name is not ("." or "..");
 
     /// <summary>Refuses images whose format is not supported. If they were skipped silently, the list would lack images without
     /// notice.</summary>

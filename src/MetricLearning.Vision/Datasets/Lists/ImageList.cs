@@ -5,8 +5,9 @@ using System.Text.RegularExpressions;
 namespace MetricLearning.Vision;
 
 /// <summary>Images with their identities and cameras, in a fixed order.</summary>
-/// <remarks>The readers sort the images by path in ordinal order, so the list is the same on every machine. They skip hidden files and
-/// files whose extension is not that of an image. Thread safety: immutable; any number of threads may use it at once.</remarks>
+/// <remarks>The readers sort the images by path in ordinal order, so the list is the same on every machine. They skip hidden files, hidden
+/// folders below the given one, and files whose extension is not that of an image. Thread safety: immutable; any number of threads may use
+/// it at once.</remarks>
 public sealed partial class ImageList : IReadOnlyList<ImageSample>
 {
     private readonly ImageSample[] samples;

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 namespace MetricLearning.Vision.Tests;
 
 public sealed class ImageListTests : IDisposable
@@ -106,6 +107,22 @@ public sealed class ImageListTests : IDisposable
         Assert.Equal(new ImageListStatistics(3, 4, 0, 0, 0), list.Statistics);
         folder.Write("loose.jpg", 1);
         Expect.Error<InvalidDataException>("are not in the folder of an identity: loose.jpg.", () => ImageList.FromFolders(folder.Path));
+    }
+
+    /// <summary>Notebooks, galleries and file managers keep copies of images in hidden folders.</summary>
+    [Fact]
+    public void HiddenFolders_AreNoIdentities()
+    {
+        foreach (var name in new[] { "anna/1.png", "anna/.thumbnails/1.png", ".ipynb_checkpoints/2.png", ".trash/anna/3.tiff" })
+            folder.Write($".data/{name}", 1);
+        var root = folder.Under(".data");       // the user named this one
+        Assert.Equal(["anna"], ImageList.FromFolders(root).IdentityNames!.Values);
+        Assert.Single(ImageList.FromFolders(root));
+        var zip = folder.Under("images.zip");
+        ZipFile.CreateFromDirectory(root, zip);
+        using var archive = new ImageArchive(zip);
+        Assert.Equal(["anna/1.png"], archive.Names);
+        Assert.Single(archive.Images());
     }
 
     [Fact]
