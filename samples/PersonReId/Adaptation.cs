@@ -18,14 +18,14 @@ internal sealed record AdaptationSettings
     public DirectoryInfo? Images { get; init; }
 
     /// <summary>The largest Jaccard distance of neighbors in a cluster.</summary>
-    public double Radius { get; init; } = 0.4;
+    public required double Radius { get; init; }
 
-    public int Epochs { get; init; } = 12;
-    public int ClustersPerBatch { get; init; } = 16;
-    public int ImagesPerCluster { get; init; } = 4;
-    public double LearningRate { get; init; } = 3.5e-4;
-    public ulong Seed { get; init; } = 1;
-    public RunStart Start { get; init; }
+    public required int Epochs { get; init; }
+    public required int ClustersPerBatch { get; init; }
+    public required int ImagesPerCluster { get; init; }
+    public required double LearningRate { get; init; }
+    public required ulong Seed { get; init; }
+    public required RunStart Start { get; init; }
 
     public RunFolder Folder => new(Output);
 

@@ -35,6 +35,9 @@ internal sealed class Proxy : IAsyncDisposable
     /// <summary>The number of bytes from the program after which all connections are cut; null for never.</summary>
     public long? CutAfter { get; set; }
 
+    /// <summary>Called when the program asks the server to commit, before the server gets it.</summary>
+    public Action? Commits { get; set; }
+
     private async Task AcceptAsync()
     {
         while (true)
@@ -70,6 +73,7 @@ internal sealed class Proxy : IAsyncDisposable
             var buffer = new byte[1024];
             while (await from.GetStream().ReadAsync(buffer) is var count && count > 0)
             {
+                if (counts && buffer.AsSpan(0, count).IndexOf("COMMIT\0"u8) >= 0) Commits?.Invoke();
                 if (counts && CutAfter is { } left && (CutAfter = left - count) < 0) break;
                 await to.GetStream().WriteAsync(buffer.AsMemory(0, count));
             }

@@ -246,6 +246,30 @@ public sealed class ServerTests : IDisposable
         Assert.NotNull(await items.GetAsync(1));
     }
 
+    /// <summary>Nobody could tell the program whether the server had committed. So the call ends as if it had not been canceled, and the
+    /// record gets its key.</summary>
+    [Fact]
+    public async Task ACallThatIsCanceledWhileTheServerCommits_IsDone()
+    {
+        await using var proxy = new Proxy(Servers.Connection());
+        using var store = Store(proxy.Connection + ";Cancellation Timeout=-1");       // a canceled wait for an answer ends at once
+        var items = store.GetCollection<Guid, Keyed<Guid>>("canceled");
+        await items.EnsureCollectionExistsAsync();
+        using var stop = new CancellationTokenSource();
+        proxy.Commits = () =>
+        {
+            stop.Cancel();
+            Thread.Sleep(300);
+        };
+        var record = new Keyed<Guid> { Vector = [1, 2] };
+
+        await items.UpsertAsync(record, stop.Token);
+
+        Assert.True(stop.IsCancellationRequested);
+        Assert.NotEqual(Guid.Empty, record.Key);
+        Assert.NotNull(await items.GetAsync(record.Key));
+    }
+
     [Fact]
     public async Task DataThatTheServerCannotStore_IsRefused()
     {

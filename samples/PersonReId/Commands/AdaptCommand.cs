@@ -8,11 +8,10 @@ internal static class AdaptCommand
     public static Command Create()
     {
         var command = new Command("adapt", "Trains a network further on images without identities, and tests it before and after");
-        var initial = new AdaptationSettings { Network = new() { Architecture = "" }, Output = new("artifacts/adapt") };
         var data = new DataOption(command);
         var output = new Option<DirectoryInfo>("--output")
         {
-            Description = "Folder of the checkpoint", HelpName = "DIR", DefaultValueFactory = _ => initial.Output,
+            Description = "Folder of the checkpoint", HelpName = "DIR", DefaultValueFactory = _ => new DirectoryInfo("artifacts/adapt"),
         };
         StartOptions? start = null;
         var network = new NetworkOptions(command, weightsRequired: true,
@@ -25,13 +24,13 @@ internal static class AdaptCommand
         var radius = new Option<double>("--radius")
         {
             Description = "The largest Jaccard distance of neighbors in a cluster; a smaller one makes smaller and purer clusters",
-            DefaultValueFactory = _ => initial.Radius,
+            DefaultValueFactory = _ => 0.4,
         };
         var epochs = new Option<int>("--epochs")
         {
             Description = "Epochs of training, each on new clusters; the rate falls to a tenth after two thirds",
             HelpName = "N",
-            DefaultValueFactory = _ => initial.Epochs,
+            DefaultValueFactory = _ => 12,
         };
         var batch = new Option<int[]>("--batch")
         {
@@ -39,10 +38,10 @@ internal static class AdaptCommand
             HelpName = "P K",
             Arity = new ArgumentArity(2, 2),
             AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => [initial.ClustersPerBatch, initial.ImagesPerCluster],
+            DefaultValueFactory = _ => [16, 4],
         };
-        var rate = new Option<double>("--lr") { Description = "Learning rate", DefaultValueFactory = _ => initial.LearningRate };
-        var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => initial.Seed };
+        var rate = new Option<double>("--lr") { Description = "Learning rate", DefaultValueFactory = _ => 3.5e-4 };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
         start = new StartOptions(command);
         CheckOptions.Positive(epochs);
         CheckOptions.Each(batch, number => number is >= 2 and <= 10_000, "--batch takes two numbers from 2 to 10000.");
@@ -51,7 +50,7 @@ internal static class AdaptCommand
         foreach (var option in new Option[] { unlabeled, radius, epochs, batch, rate, seed, output }) command.Add(option);
         command.SetAction((result, cancellationToken) =>
         {
-            Adaptation.Run(data.Read(result), initial with
+            Adaptation.Run(data.Read(result), new AdaptationSettings
             {
                 Network = network.Read(result),
                 Output = result.GetRequiredValue(output),

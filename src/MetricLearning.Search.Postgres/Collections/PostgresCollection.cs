@@ -133,7 +133,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     /// <summary>Writes records in one transaction. If it throws, none is written. If a key occurs twice, the last record
     /// counts.</summary>
     /// <param name="records">The records.</param>
-    /// <param name="cancellationToken">Stops the call. Then nothing is written, unless the server has just committed.</param>
+    /// <param name="cancellationToken">Stops the call, until the server commits. Then nothing is written.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
     /// <exception cref="ArgumentException">A record has no key, no input of an embedding generator, an entry that is not defined, no value
     /// of a property that is not nullable, or a text that PostgreSQL cannot store. Or a vector has another width, is not finite, is all

@@ -164,7 +164,8 @@ public sealed class PostgresVectorStore : VectorStore
             };
             await using var disposing = batch.ConfigureAwait(false);
             await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            // If the wait for the answer were canceled, nobody would know whether the server has committed.
+            await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             return true;
         }, cancellationToken).ConfigureAwait(false);
     }

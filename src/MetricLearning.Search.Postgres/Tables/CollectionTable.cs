@@ -191,7 +191,8 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
                 throw new VectorStoreException($"The schema already has a table '{name}', which is not of this library; choose another "
                     + "name or another schema.", e) { CollectionName = name };
             }
-            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            // If the wait for the answer were canceled, nobody would know whether the server has committed.
+            await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             return true;
         }, cancellationToken);
 
