@@ -90,8 +90,8 @@ public sealed class NumPyArchive : IDisposable
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="arrays">Names and tensors of any shape, device and strides.</param>
     /// <param name="texts">Names and arrays of text, such as the files that features come from; null for none.</param>
-    /// <exception cref="ArgumentException">A name occurs twice, or a tensor has a type that cannot be written, such as bfloat16 or a
-    /// complex type, or more than 64 dimensions; or a text has half of a surrogate pair or ends with the character 0.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice, or a tensor is sparse, has a type that cannot be written, such as bfloat16
+    /// or a complex type, or has more than 64 dimensions; or a text has half of a surrogate pair or ends with the character 0.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> arrays,
         IEnumerable<KeyValuePair<string, IReadOnlyList<string>>>? texts = null)

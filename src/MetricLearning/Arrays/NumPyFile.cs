@@ -53,8 +53,8 @@ public static class NumPyFile
     /// one.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensor">The tensor, of any shape, device and strides.</param>
-    /// <exception cref="ArgumentException">The tensor's type cannot be written: it is bfloat16, which NumPy lacks, or complex. Or it has
-    /// more than 64 dimensions.</exception>
+    /// <exception cref="ArgumentException">The tensor's type cannot be written: it is bfloat16, which NumPy lacks, or complex. Or it is
+    /// sparse, or has more than 64 dimensions.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, Tensor tensor)
     {
@@ -107,6 +107,7 @@ public static class NumPyFile
     internal static NumPyHeader HeaderOf(Tensor tensor)
     {
         Guard.Alive(tensor);
+        if (tensor.is_sparse) throw new ArgumentException("tensor must be dense, got a sparse one.", nameof(tensor));
         if (tensor.dim() > RawTensor.MostDimensions) throw new ArgumentException(
             $"tensor must have at most {RawTensor.MostDimensions} dimensions, got {tensor.dim()}.", nameof(tensor));
         var descriptor = NumPyHeader.DescriptorOf(tensor.dtype)

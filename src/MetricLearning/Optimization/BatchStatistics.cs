@@ -27,8 +27,8 @@ public static class BatchStatistics
     /// <exception cref="ArgumentNullException">The model, the batches or one of them is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or no batch normalization in training mode.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The enum has no such value.</exception>
-    /// <exception cref="InvalidOperationException">The model did not run such a layer by <c>call</c>; the message names it. The statistics
-    /// are as before.</exception>
+    /// <exception cref="InvalidOperationException">The model did not run such a layer by <c>call</c>, or its statistics are NaN or infinite;
+    /// the message names the layer. The statistics are as before.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static int Recompute<TResult>(nn.Module<Tensor, TResult> model, IEnumerable<Tensor> batches,
         BatchStatisticsRule rule = BatchStatisticsRule.Pooled, CancellationToken cancellationToken = default)
@@ -59,8 +59,12 @@ public static class BatchStatistics
             }
             if (!any) throw new ArgumentException("batches must hold at least one batch.", nameof(batches));
             foreach (var (layer, sums) in layers)
+            {
                 if (sums.IsEmpty) throw new InvalidOperationException(
                     $"The model did not run the layer '{NameOf(model, layer)}' (or ran it by forward, not by call).");
+                if (!sums.AreFinite) throw new InvalidOperationException(
+                    $"The statistics of the layer '{NameOf(model, layer)}' are not finite: look for a NaN in the batches or the weights.");
+            }
         }
         catch
         {
@@ -106,6 +110,17 @@ public static class BatchStatistics
         private double count;
 
         public bool IsEmpty => count == 0;
+
+        /// <summary>Whether the result is finite in the type of the layer.</summary>
+        public bool AreFinite
+        {
+            get
+            {
+                using var scope = NewDisposeScope();
+                var (mean, variance) = Result();
+                return stack([mean, variance]).to(like.dtype).isfinite().all().item<bool>();
+            }
+        }
 
         /// <param name="input">[N, C, ...].</param>
         public void Add(Tensor input)

@@ -71,12 +71,16 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         changes.Add(() => part.LoadState(state));
     }
 
-    public void Optimizer(string name, OptimizerHelper optimizer)
+    /// <param name="name">The name of the optimizer.</param>
+    /// <param name="optimizer">The optimizer.</param>
+    /// <param name="places">The group and the name of each of its parameters.</param>
+    public void Optimizer(string name, OptimizerHelper optimizer, IReadOnlyList<string> places)
     {
         var state = saved.Optimizers[name];
         if (state.Kind != optimizer.GetType().Name) throw Unfit($"'{name}' is {state.Kind} in it and {optimizer.GetType().Name} here");
         var parameters = OptimizerStates.Of(optimizer);
         CheckParameters(name, state.Parameters, [.. parameters.Select(entry => Signature(entry.Parameter))]);
+        if (state.Places.Count > 0) CheckParameters(name, state.Places, places);
         if (state.Numbers.Count != parameters.Count) throw Unfit($"it lacks numbers of '{name}'");
         if (!OptimizerStates.Settings(optimizer).Select(group => group.Length).SequenceEqual(state.Settings.Select(group => group.Length)))
             throw Unfit($"the parameter groups of '{name}' are others here");
@@ -128,11 +132,11 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
             && BinaryPrimitives.ReadUInt32LittleEndian(state[16..]) <= size;
     }
 
-    private void CheckParameters(string name, IReadOnlyList<string> there, string[] here)
+    private void CheckParameters(string name, IReadOnlyList<string> there, IReadOnlyList<string> here)
     {
-        if (there.Count != here.Length) throw Unfit(string.Create(CultureInfo.InvariantCulture,
-            $"'{name}' has {there.Count} parameters in it and {here.Length} here"));
-        for (var i = 0; i < here.Length; i++)
+        if (there.Count != here.Count) throw Unfit(string.Create(CultureInfo.InvariantCulture,
+            $"'{name}' has {there.Count} parameters in it and {here.Count} here"));
+        for (var i = 0; i < here.Count; i++)
             if (there[i] != here[i]) throw Unfit(string.Create(CultureInfo.InvariantCulture,
                 $"parameter {i} of '{name}' is {there[i]} in it and {here[i]} here"));
     }
@@ -153,7 +157,9 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
             {
                 if (!found.shape.SequenceEqual(parameter.shape))
                     throw Unfit($"'{prefix}{slot.Name}' is {Signature(found)} in it, and its parameter is {Signature(parameter)}");
-                value = found.to(parameter.device);
+                // The order of the entries in memory decides by which kernel the optimizer steps, so it must be as before.
+                var like = slot.Get() is { is_sparse: false } before ? before : parameter;
+                value = zeros_like(like, found.dtype, parameter.device).copy_(found);
             }
             changes.Add(() =>
             {

@@ -67,12 +67,15 @@ internal sealed record CheckpointText
         ["kind"] = optimizer.Kind,
         ["settings"] = Array(optimizer.Settings, group => JsonValue.Create(Convert.ToBase64String(group))),
         ["parameters"] = Array(optimizer.Parameters, parameter => JsonValue.Create(parameter)),
+        ["places"] = Array(optimizer.Places, place => JsonValue.Create(place)),
         ["numbers"] = Array(optimizer.Numbers, numbers => Array(numbers, Text)),
     };
 
     private static SavedOptimizer Optimizer(JsonNode node) => new(Word(Member(node, "kind")),
         List(Member(node, "settings"), group => Convert.FromBase64String(Word(group))),
         List(Member(node, "parameters"), Word),
+        // Files of earlier versions have none.
+        node["places"] is { } places ? List(places, Word) : [],
         List(Member(node, "numbers"), IReadOnlyList<double> (numbers) => List(numbers, Number)));
 
     private static JsonObject Describe(ScheduleState schedule) => new()
@@ -129,9 +132,10 @@ internal sealed record CheckpointText
 /// <param name="Kind">The name of its class.</param>
 /// <param name="Settings">The settings of each parameter group, as TorchSharp writes them.</param>
 /// <param name="Parameters">The type and shape of each parameter.</param>
+/// <param name="Places">The group and the name of each parameter; empty if the file has none.</param>
 /// <param name="Numbers">The numbers that it keeps for each parameter.</param>
-internal sealed record SavedOptimizer(
-    string Kind, IReadOnlyList<byte[]> Settings, IReadOnlyList<string> Parameters, IReadOnlyList<IReadOnlyList<double>> Numbers);
+internal sealed record SavedOptimizer(string Kind, IReadOnlyList<byte[]> Settings, IReadOnlyList<string> Parameters,
+    IReadOnlyList<string> Places, IReadOnlyList<IReadOnlyList<double>> Numbers);
 
 /// <summary>The entry of a sampler in a checkpoint.</summary>
 /// <param name="State">Its position.</param>

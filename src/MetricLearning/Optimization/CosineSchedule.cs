@@ -22,6 +22,7 @@ public sealed class CosineSchedule : LearningRateSchedule
     /// iterations of an epoch are not given.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The minimum is not in [0, 1], the iterations of an epoch are not positive, or the enum
     /// has no such value.</exception>
+    /// <exception cref="NotSupportedException">The optimizer is LBFGS or Rprop, which never read a changed learning rate.</exception>
     public CosineSchedule(TorchSharp.torch.optim.Optimizer optimizer, TrainingSpan end, TrainingSpan? start = null,
         double minimumFactor = 0, WarmUp? warmUp = null, int? iterationsPerEpoch = null,
         ScheduleUpdate update = ScheduleUpdate.EachIteration)

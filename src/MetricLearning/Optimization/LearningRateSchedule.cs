@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -20,7 +21,8 @@ public abstract class LearningRateSchedule
     private ScheduleState state;
 
     /// <summary>Creates a schedule of an optimizer's learning rates.</summary>
-    /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
+    /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates. ASGD makes its first
+    /// step with the initial rate.</param>
     /// <param name="warmUp">A factor on the first iterations; null for no warm-up.</param>
     /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs or the update is at each
     /// epoch. It is <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
@@ -30,11 +32,14 @@ public abstract class LearningRateSchedule
     /// <exception cref="ArgumentException">A length is in epochs and the iterations of an epoch are not given.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The iterations of an epoch are not positive, or the enum has no such
     /// value.</exception>
+    /// <exception cref="NotSupportedException">The optimizer is LBFGS or Rprop, which never read a changed learning rate.</exception>
     protected LearningRateSchedule(optim.Optimizer optimizer, WarmUp? warmUp, int? iterationsPerEpoch, ScheduleUpdate update,
         IEnumerable<TrainingSpan> spans)
     {
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(spans);
+        if (optimizer is LBFGS or Rprop) throw new NotSupportedException(
+            $"{optimizer.GetType().Name} keeps the learning rate that it was made with, so a schedule would have no effect on it.");
         this.optimizer = optimizer;
         WarmUp = warmUp;
         Update = Guard.Defined(update);

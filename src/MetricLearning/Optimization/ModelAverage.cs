@@ -73,7 +73,8 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     }
 
     /// <summary>Takes the model's weights into the average. Call it after each step of the optimizer.</summary>
-    /// <exception cref="InvalidOperationException">The average is in use, so the model does not have its own weights.</exception>
+    /// <exception cref="InvalidOperationException">The average is in use, so the model does not have its own weights. Or a tensor of the
+    /// model is new or has another shape since the average was made. Nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The average or the model has been disposed.</exception>
     public void Update()
     {
@@ -82,7 +83,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var rest = 1 - DecayAt(Updates + 1);
-        foreach (var (name, value) in ModuleState.Of(model, averages.Count))
+        foreach (var (name, value) in ModelState())
         {
             var average = averages[name];
             if (average.is_floating_point() && rest < 1) average.add_(value.detach() - average, S(rest));
@@ -94,7 +95,8 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     /// <summary>Gives the model the averaged weights until the returned scope is disposed. Then the model has its own weights again, bit
     /// for bit: weights that are loaded meanwhile are lost.</summary>
     /// <returns>The scope.</returns>
-    /// <exception cref="InvalidOperationException">The average is already in use.</exception>
+    /// <exception cref="InvalidOperationException">The average is already in use, or a tensor of the model is new or has another
+    /// shape.</exception>
     /// <exception cref="ObjectDisposedException">The average or the model has been disposed.</exception>
     public IDisposable Use()
     {
@@ -149,6 +151,18 @@ public sealed class ModelAverage : ITrainingState, IDisposable
             throw new InvalidOperationException("The average is in use, so the model does not have its own weights: load after its scope.");
     }
 
+    /// <summary>The model's state, in which every tensor has an average.</summary>
+    private Dictionary<string, Tensor> ModelState()
+    {
+        var state = ModuleState.Of(model, averages.Count);
+        foreach (var (name, value) in state)
+            if (!averages.TryGetValue(name, out var average) || !average.shape.SequenceEqual(value.shape))
+                throw new InvalidOperationException($"The model's '{name}' is {Guard.Shape(value)} and was "
+                    + $"{(average is null ? "not there" : Guard.Shape(average))} when the average was made: make a new average after the "
+                    + "model has changed.");
+        return state;
+    }
+
     private Dictionary<string, double> Settings => new()
     {
         ["decay"] = Decay,
@@ -184,7 +198,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
 
         public Swap(ModelAverage owner)
         {
-            (this.owner, own) = (owner, Copies(ModuleState.Of(owner.model, owner.averages.Count), wide: false));
+            (this.owner, own) = (owner, Copies(owner.ModelState(), wide: false));
             owner.Fill(owner.averages);
         }
 

@@ -26,6 +26,7 @@ public sealed class MultiStepSchedule : LearningRateSchedule
     /// <exception cref="ArgumentException">A length is in epochs and the iterations of an epoch are not given.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The factor is not a positive number, the iterations of an epoch are not positive, or
     /// the enum has no such value.</exception>
+    /// <exception cref="NotSupportedException">The optimizer is LBFGS or Rprop, which never read a changed learning rate.</exception>
     public MultiStepSchedule(TorchSharp.torch.optim.Optimizer optimizer, IReadOnlyList<TrainingSpan> milestones, double factor = 0.1,
         WarmUp? warmUp = null, int? iterationsPerEpoch = null, ScheduleUpdate update = ScheduleUpdate.EachIteration)
         : base(optimizer, warmUp, iterationsPerEpoch, update, Guard.NotNull(milestones))

@@ -26,6 +26,7 @@ public sealed class OneCycleSchedule : LearningRateSchedule
     /// <exception cref="ArgumentException">The length is below 2 iterations, or in epochs and the iterations of an epoch are not
     /// given.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range, or the enum has no such value.</exception>
+    /// <exception cref="NotSupportedException">The optimizer is LBFGS or Rprop, which never read a changed learning rate.</exception>
     public OneCycleSchedule(TorchSharp.torch.optim.Optimizer optimizer, TrainingSpan length, double riseShare = 0.3,
         double startDivisor = 25, double endDivisor = 1e4, OneCycleShape shape = OneCycleShape.Cosine, int? iterationsPerEpoch = null)
         : base(optimizer, null, iterationsPerEpoch, ScheduleUpdate.EachIteration, [length])

@@ -19,6 +19,7 @@ public sealed class PolynomialSchedule : LearningRateSchedule
     /// given.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The power is not positive, the minimum is not in [0, 1], the iterations of an epoch
     /// are not positive, or the enum has no such value.</exception>
+    /// <exception cref="NotSupportedException">The optimizer is LBFGS or Rprop, which never read a changed learning rate.</exception>
     public PolynomialSchedule(TorchSharp.torch.optim.Optimizer optimizer, TrainingSpan end, double power = 0.9, double minimumFactor = 0,
         WarmUp? warmUp = null, int? iterationsPerEpoch = null, ScheduleUpdate update = ScheduleUpdate.EachIteration)
         : base(optimizer, warmUp, iterationsPerEpoch, update, [end])

@@ -191,7 +191,7 @@ public sealed class TrainingCheckpoint
         restore.CheckNames("part", states.Keys, saved.States.Keys);
         restore.Random(RandomKey);
         foreach (var (name, added) in modules) restore.Module(name, added.Module, added.Tensors);
-        foreach (var (name, optimizer) in optimizers) restore.Optimizer(name, optimizer);
+        foreach (var (name, optimizer) in optimizers) restore.Optimizer(name, optimizer, PlacesOf(optimizer));
         foreach (var (name, sampler) in samplers) restore.Sampler(name, sampler);
         foreach (var (name, schedule) in schedules) restore.Schedule(name, schedule);
         foreach (var (name, part) in states) restore.State(name, part);
@@ -291,13 +291,24 @@ public sealed class TrainingCheckpoint
                 if (slot.Get() is { } value) tensors.Add(string.Create(CultureInfo.InvariantCulture, $"{name}.{i}.{slot.Name}"), value);
     }
 
-    private static SavedOptimizer Describe(OptimizerHelper optimizer)
+    private SavedOptimizer Describe(OptimizerHelper optimizer)
     {
         var parameters = OptimizerStates.Of(optimizer);
         return new SavedOptimizer(optimizer.GetType().Name, OptimizerStates.Settings(optimizer),
-            [.. parameters.Select(entry => CheckpointRestore.Signature(entry.Parameter))],
+            [.. parameters.Select(entry => CheckpointRestore.Signature(entry.Parameter))], PlacesOf(optimizer),
             [.. parameters.Select(IReadOnlyList<double> (entry) => [.. OptimizerStates.Numbers(entry.State)
                 .Select(number => number.Get())])]);
+    }
+
+    /// <summary>The group and the name of each parameter of an optimizer. An optimizer keeps its state by position, so only this tells
+    /// whether a position still has the same parameter.</summary>
+    private List<string> PlacesOf(OptimizerHelper optimizer)
+    {
+        var names = modules.OrderBy(part => part.Key, StringComparer.Ordinal)
+            .SelectMany(part => part.Value.Module.named_parameters().Select(own => (own.parameter.Handle, Name: $"{part.Key}.{own.name}")))
+            .ToLookup(own => own.Handle, own => own.Name);
+        return [.. optimizer.ParamGroups.Cast<ParamGroup>().SelectMany((group, index) => group.Parameters.Select(parameter =>
+            string.Create(CultureInfo.InvariantCulture, $"{names[parameter.Handle].FirstOrDefault("of no module")} (group {index})")))];
     }
 
     /// <summary>A module, and the number of tensors of its state when it was added. A disposed module has fewer.</summary>

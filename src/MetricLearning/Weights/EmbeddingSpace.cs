@@ -162,11 +162,11 @@ public sealed record EmbeddingSpace
     /// device do not matter.</summary>
     /// <param name="weights">The tensors by name.</param>
     /// <exception cref="ArgumentNullException">The tensors are null.</exception>
-    /// <exception cref="ArgumentException">A tensor is null or disposed. The message names it.</exception>
+    /// <exception cref="ArgumentException">A tensor is null, disposed or sparse. The message names it.</exception>
     public static string FingerprintOf(IEnumerable<KeyValuePair<string, Tensor>> weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return WeightDigest.Of("", GivenTensors.Checked(weights));
+        return WeightDigest.Of("", weights);
     }
 
     /// <summary>Reads the record of a safetensors file; null if it has none. No tensor is read.</summary>

@@ -6,8 +6,8 @@ namespace MetricLearning;
 internal static class GivenTensors
 {
     /// <summary>The tensors in their order.</summary>
-    /// <exception cref="ArgumentException">A name is null or has half of a surrogate pair, or a tensor is null, disposed or of more
-    /// dimensions than a file may have. The message names the tensor.</exception>
+    /// <exception cref="ArgumentException">A name is null or has half of a surrogate pair, or a tensor is null, disposed, sparse or of
+    /// more dimensions than a file may have. The message names the tensor.</exception>
     public static List<KeyValuePair<string, Tensor>> Checked(IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {
         var list = tensors.ToList();
@@ -19,6 +19,7 @@ internal static class GivenTensors
             if (tensor is null || tensor.IsInvalid) throw new ArgumentException(
                 $"tensors must be neither null nor disposed, got {(tensor is null ? "null" : "a disposed one")} for '{name}'.",
                 nameof(tensors));
+            if (tensor.is_sparse) throw new ArgumentException($"tensors must be dense, got a sparse one for '{name}'.", nameof(tensors));
             if (tensor.dim() > RawTensor.MostDimensions) throw new ArgumentException(
                 $"tensors must have at most {RawTensor.MostDimensions} dimensions, got {tensor.dim()} for '{name}'.", nameof(tensors));
         }

@@ -93,10 +93,10 @@ public static class SafeTensors
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
     /// <param name="metadata">Text to store with the tensors; null for none.</param>
-    /// <exception cref="ArgumentException">A name occurs twice or is reserved, a tensor is null or disposed, a type has no counterpart in
-    /// the format, a text has half of a surrogate pair, or <see cref="Read(string)"/> would refuse the file: a tensor has more than 64
-    /// dimensions, the names and the metadata take more than 100,000,000 bytes, or there are more tensors than 32,768 and one for each
-    /// 1,024 bytes of the file.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice or is reserved, a tensor is null, disposed or sparse, a type has no
+    /// counterpart in the format, a text has half of a surrogate pair, or <see cref="Read(string)"/> would refuse the file: a tensor has
+    /// more than 64 dimensions, the names and the metadata take more than 100,000,000 bytes, or there are more tensors than 32,768 and one
+    /// for each 1,024 bytes of the file.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,
         string>? metadata = null)

@@ -12,9 +12,9 @@ public static partial class TorchCheckpointFile
     /// Storages are not aligned to 64 bytes, unlike in files of PyTorch.</remarks>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
-    /// <exception cref="ArgumentException">A name occurs twice or has half of a surrogate pair, a tensor is null or disposed, a type has no
-    /// counterpart in the format, or <see cref="Read(string, string)"/> would refuse the file: a tensor has more than 64 dimensions, or
-    /// tens of thousands of tensors are tiny.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice or has half of a surrogate pair, a tensor is null, disposed or sparse, a
+    /// type has no counterpart in the format, or <see cref="Read(string, string)"/> would refuse the file: a tensor has more than 64
+    /// dimensions, or tens of thousands of tensors are tiny.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {

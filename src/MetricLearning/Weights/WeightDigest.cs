@@ -9,13 +9,14 @@ namespace MetricLearning;
 internal static class WeightDigest
 {
     /// <summary>The digest, after that of a text, in hexadecimal digits.</summary>
+    /// <exception cref="ArgumentException">As for <see cref="GivenTensors.Checked"/>.</exception>
     public static string Of(string text, IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {
         using var sha = SHA256.Create();
         using (var stream = new CryptoStream(Stream.Null, sha, CryptoStreamMode.Write))
         {
             stream.Write(Encoding.UTF8.GetBytes(text));
-            foreach (var (name, tensor) in tensors.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            foreach (var (name, tensor) in GivenTensors.Checked(tensors).OrderBy(entry => entry.Key, StringComparer.Ordinal))
             {
                 stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
                     $"\n{name} {tensor.dtype} {Guard.Shape(tensor)}\n")));

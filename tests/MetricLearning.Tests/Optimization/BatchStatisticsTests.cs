@@ -58,6 +58,9 @@ public class BatchStatisticsTests
         Assert.ThrowsAny<Exception>(() => BatchStatistics.Recompute(model, [randn(2, 2, 2, 2), randn(2, 5, 2, 2)]));
         using var stop = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => BatchStatistics.Recompute(model, Stopping(), cancellationToken: stop.Token));
+        foreach (var bad in new[] { float.NaN, float.PositiveInfinity })
+            Assert.Contains("The statistics of the layer 'bn' are not finite", Assert.Throws<InvalidOperationException>(() =>
+                BatchStatistics.Recompute(model, [randn(2, 2, 2, 2), full([2, 2, 2, 2], bad)])).Message, StringComparison.Ordinal);
         Assert.Equal(before, Buffer(model, "bn", "running_mean").Concat(Buffer(model, "frozen", "running_var")));
         model.eval();
         Assert.Throws<ArgumentException>(() => BatchStatistics.Recompute(model, [randn(2, 2, 2, 2)]));

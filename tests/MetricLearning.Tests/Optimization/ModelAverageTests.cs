@@ -96,4 +96,37 @@ public class ModelAverageTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new ModelAverage(model, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ModelAverage(model, warmUpPower: 0));
     }
+
+    [Fact]
+    public void AModelThatHasChanged_IsRefused_AndNothingChanges()
+    {
+        using var model = nn.Sequential(("a", nn.Linear(2, 2)), ("b", nn.Linear(2, 3)));
+        using var average = new ModelAverage(model, decay: 0.5);
+        var before = Averages();
+        using (no_grad())
+            foreach (var parameter in model.parameters()) parameter.add_(1);
+        var head = (TorchSharp.Modules.Linear)model.children().Last();
+        using var bias = head.bias!;
+        using (var narrow = nn.Parameter(zeros(1)))     // a shape that libtorch would spread over the average
+        {
+            head.bias = narrow;
+            Refused("The model's 'b.bias' is [1] and was [3] when the average was made: make a new average after the model has changed.");
+        }
+        head.bias = bias;
+        using var added = nn.Linear(1, 1);
+        model.add_module("c", added);
+        Refused("The model's 'c.weight' is [1, 1] and was not there when the average was made: make a new average");
+
+        void Refused(string message)
+        {
+            var own = State(model);
+            foreach (var call in new Action[] { average.Update, () => average.Use() })
+                Assert.Contains(message, Assert.Throws<InvalidOperationException>(call).Message, StringComparison.Ordinal);
+            Assert.Equal(0, average.Updates);
+            Assert.Equal(before, Averages());
+            Assert.Equal(own, State(model));
+        }
+
+        float[] Averages() => [.. average.StateTensors.Values.SelectMany(value => value.data<float>().ToArray())];
+    }
 }

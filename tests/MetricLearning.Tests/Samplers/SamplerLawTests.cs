@@ -88,6 +88,25 @@ public class SamplerLawTests
         }
     }
 
+    [Theory, MemberData(nameof(Samplers))]
+    public void AnEnumeration_GoesOnWhereTheLastOneWasAbandoned(string name)
+    {
+        var unbroken = SamplerTable.Create(name);
+        var whole = unbroken.Concat(unbroken).ToArray();
+        var first = SamplerTable.Create(name).Count;
+        for (var taken = 0; taken <= first; taken++)
+        {
+            var sampler = SamplerTable.Create(name);
+            Assert.Equal(whole[..taken], sampler.Take(taken));
+            Assert.Equal(new SamplerState(taken < first ? 0 : 1, taken % first), sampler.State);
+            Assert.Equal(whole[taken..], taken < first ? sampler.Concat(sampler) : sampler);
+        }
+        var byBatches = SamplerTable.Create(name);
+        var seen = new List<long>();
+        while (byBatches.State.Epoch < 2) seen.AddRange(byBatches.Batches().First());
+        Assert.Equal(whole, seen);
+    }
+
     /// <summary>A run goes back to a checkpoint in the middle of an epoch: the enumeration that is running must not undo it.</summary>
     [Theory, MemberData(nameof(Samplers))]
     public void AStateThatIsSetMeanwhile_StaysAndEndsTheEnumeration(string name)
