@@ -18,7 +18,8 @@ namespace MetricLearning;
 /// <see cref="ModelAverage"/> and <see cref="Curriculum"/>) refuse the state of other settings, and the message names the setting. A
 /// schedule may be another: its rate depends only on the position, so a run can be made longer, and has the rates of the new schedule. The
 /// settings of an optimizer (initial learning rate, momentum, betas, weight decay) are part of its state, as in PyTorch: loading restores
-/// the settings in the file. Change them after loading.</para>
+/// the settings in the file. Change them after loading. An optimizer keeps its state by position, so it is refused if it has other
+/// parameters at its places, or other groups. Parameters of modules that are not added have no names.</para>
 /// <para>The file does not depend on the device. It is a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of
 /// the module added as "model" are named <c>model.layer1.weight</c> and so on. Loading executes nothing from the file.</para>
 /// <para>The random state is that of torch's CPU generator. TorchSharp gives no access to the generators of CUDA, so dropout that is drawn
