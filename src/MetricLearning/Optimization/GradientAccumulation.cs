@@ -34,14 +34,15 @@ public sealed class GradientAccumulation : ITrainingState
     private double share;
 
     /// <summary>Creates an accumulation of gradients.</summary>
-    /// <param name="parameters">The parameters that get the gradients, which are those of the optimizer.</param>
+    /// <param name="parameters">The parameters that get the gradients, which are those of the optimizer. One that is given twice counts
+    /// once.</param>
     /// <param name="batches">The number of small batches of one step, at least 1.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
     /// <exception cref="ArgumentException">A parameter is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public GradientAccumulation(IEnumerable<Parameter> parameters, int batches)
     {
-        this.parameters = Guard.Items(parameters);
+        this.parameters = Gradients.Owners(parameters);
         Batches = Guard.AtLeast(batches, 1);
     }
 

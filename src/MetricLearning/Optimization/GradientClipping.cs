@@ -22,7 +22,7 @@ public static class GradientClipping
 
     /// <summary>Scales all gradients by one factor, so that their common 2-norm is at most <paramref name="maximum"/>:
     /// <c>g · min(1, max / (‖g‖ + 10⁻⁶))</c>, as in PyTorch's <c>clip_grad_norm_</c>.</summary>
-    /// <param name="parameters">The parameters.</param>
+    /// <param name="parameters">The parameters. One that is given twice counts once.</param>
     /// <param name="maximum">The greatest norm, above 0.</param>
     /// <param name="allowNonFinite">Whether gradients whose norm is not finite are left as they are, instead of throwing an exception.
     /// Default: false.</param>
@@ -34,7 +34,7 @@ public static class GradientClipping
     /// No gradient has changed.</exception>
     public static double ByNorm(IEnumerable<Parameter> parameters, double maximum, bool allowNonFinite = false)
     {
-        var all = Guard.Items(parameters);
+        var all = Gradients.Owners(parameters);
         Guard.Positive(maximum);
         return Limit(all, allowNonFinite, (gradient, norm) =>
         {
@@ -43,7 +43,7 @@ public static class GradientClipping
     }
 
     /// <summary>Moves every entry of every gradient into [−maximum, maximum], as in PyTorch's <c>clip_grad_value_</c>.</summary>
-    /// <param name="parameters">The parameters.</param>
+    /// <param name="parameters">The parameters. One that is given twice counts once.</param>
     /// <param name="maximum">The greatest absolute value, above 0.</param>
     /// <param name="allowNonFinite">Whether NaN entries stay as they are, instead of throwing an exception. Default: false.</param>
     /// <returns>The 2-norm of all gradients before, summed in float64.</returns>
@@ -55,7 +55,7 @@ public static class GradientClipping
     /// No gradient has changed.</exception>
     public static double ByValue(IEnumerable<Parameter> parameters, double maximum, bool allowNonFinite = false)
     {
-        var all = Guard.Items(parameters);
+        var all = Gradients.Owners(parameters);
         Guard.Positive(maximum);
         Gradients.RequireDense(all, $"{nameof(GradientClipping)}.{nameof(ByValue)}");
         return Limit(all, allowNonFinite, (gradient, _) => gradient.clamp_(S(-maximum), S(maximum)));

@@ -20,14 +20,14 @@ namespace MetricLearning;
 public static class GradientScale
 {
     /// <summary>Divides all gradients by a number. Parameters without a gradient are left out.</summary>
-    /// <param name="parameters">The parameters.</param>
+    /// <param name="parameters">The parameters. One that is given twice counts once.</param>
     /// <param name="divisor">The number, above 0.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
     /// <exception cref="ArgumentException">A parameter is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The divisor is not a positive number.</exception>
     public static void Divide(IEnumerable<Parameter> parameters, double divisor)
     {
-        var all = Guard.Items(parameters);
+        var all = Gradients.Owners(parameters);
         Guard.Positive(divisor);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();

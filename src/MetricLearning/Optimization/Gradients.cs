@@ -23,6 +23,14 @@ internal static class Gradients
         }
     }
 
+    /// <summary>The parameters whose gradients an operation changes, each once. A list that is put together from a model and its losses may
+    /// hold a parameter twice, but its gradient must be changed once.</summary>
+    /// <param name="parameters">The parameters that were given.</param>
+    /// <exception cref="ArgumentNullException">The parameters are null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null.</exception>
+    public static Parameter[] Owners(IEnumerable<Parameter> parameters) =>
+        [.. Guard.Items(parameters).Distinct(ReferenceEqualityComparer.Instance).Cast<Parameter>()];
+
     public static void Drop(IEnumerable<Parameter> parameters)
     {
         foreach (var parameter in parameters)

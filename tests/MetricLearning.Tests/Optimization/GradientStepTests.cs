@@ -162,6 +162,28 @@ public class GradientStepTests
             Assert.Throws<ArgumentException>("parameters", call).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A list from a model and its losses may hold a parameter twice.</summary>
+    [Fact]
+    public void AParameterThatIsGivenTwice_CountsOnce()
+    {
+        using var scope = NewDisposeScope();
+        Parameter[] once = With([3, 4]), twice = With([3, 4]);
+        twice = [twice[0], twice[0]];
+        Assert.Equal(GradientClipping.ByNorm(once, 1), GradientClipping.ByNorm(twice, 1));
+        Assert.Equal(Gradients(once), Gradients(twice[..1]));
+        Assert.Equal(GradientClipping.ByValue(once, 0.5), GradientClipping.ByValue(twice, 0.5));
+        GradientScale.Divide(once, 2);
+        GradientScale.Divide(twice, 2);
+        Assert.Equal(Gradients(once), Gradients(twice[..1]));
+        foreach (var parameters in new[] { once, twice })
+        {
+            var accumulation = new GradientAccumulation(parameters, 4);
+            accumulation.Backward(parameters[0].sum());
+            accumulation.Complete();
+        }
+        Assert.Equal(Gradients(once), Gradients(twice[..1]));
+    }
+
     [Fact]
     public void ASparseGradient_IsClippedByNorm_AndRefusedWhereItCannotBe()
     {
