@@ -27,8 +27,8 @@ public static class BatchStatistics
     /// <exception cref="ArgumentNullException">The model, the batches or one of them is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or no batch normalization in training mode.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The enum has no such value.</exception>
-    /// <exception cref="InvalidOperationException">The model did not run such a layer by <c>call</c>, or its statistics are NaN or infinite;
-    /// the message names the layer. The statistics are as before.</exception>
+    /// <exception cref="InvalidOperationException">The model did not run such a layer by <c>call</c>, or its statistics are NaN or
+    /// infinite; the message names the layer. The statistics are as before.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static int Recompute<TResult>(nn.Module<Tensor, TResult> model, IEnumerable<Tensor> batches,
         BatchStatisticsRule rule = BatchStatisticsRule.Pooled, CancellationToken cancellationToken = default)

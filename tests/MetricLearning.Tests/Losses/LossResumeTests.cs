@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that a checkpoint has everything that training changes in a loss: a resumed run ends as a whole one, to the bit.</summary>
+/// <summary>Tests that a checkpoint has everything that training changes in a loss: a resumed run ends as a whole one.</summary>
 [LeavesNoTensors]
 public sealed class LossResumeTests : IDisposable
 {

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that a checkpoint continues every optimizer to the bit, and refuses one that has other parameters at its places.</summary>
+/// <summary>Tests that a checkpoint continues every optimizer to the bit, and refuses one with other parameters at its places.</summary>
 [LeavesNoTensors]
 public sealed class OptimizerResumeTests : IDisposable
 {
@@ -48,7 +48,8 @@ public sealed class OptimizerResumeTests : IDisposable
 
     public void Dispose() => File.Delete(file);
 
-    /// <summary>A run by two parameter groups and a schedule (Rprop takes none). A bias is frozen until step 9, and a layer never gets a gradient.</summary>
+    /// <summary>A run by two parameter groups and a schedule (Rprop takes none). A bias is frozen until step 9, and a layer never gets a
+    /// gradient.</summary>
     private sealed class Run : IDisposable
     {
         private readonly Linear body, unused, head, scale;
@@ -127,7 +128,7 @@ public sealed class OptimizerResumeTests : IDisposable
         Assert.Equal(whole.Bits, back.Bits);
     }
 
-    /// <summary>The order of the entries in memory decides which kernel makes the step, so a resumed run must have the same order.</summary>
+    /// <summary>The order of the entries in memory decides which kernel makes the step, so a resumed run must have that order.</summary>
     [Theory]
     [InlineData(nameof(SGD)), InlineData(nameof(Adam)), InlineData(nameof(AdamW))]
     public void WeightsOfOtherStrides_GoOnToTheBit(string kind)

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that every part with numbers of its own resumes from every step. <see cref="SeededMinerTests"/> tests the miners.</summary>
+/// <summary>Tests that every part with numbers of its own resumes from every step. <see cref="SeededMinerTests"/> has the
+/// miners.</summary>
 [LeavesNoTensors]
 public sealed class TrainingStateLawTests : IDisposable
 {
