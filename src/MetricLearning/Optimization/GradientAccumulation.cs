@@ -38,7 +38,7 @@ public sealed class GradientAccumulation : ITrainingState
     /// once.</param>
     /// <param name="batches">The number of small batches of one step, at least 1.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
-    /// <exception cref="ArgumentException">A parameter is null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null or has been disposed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public GradientAccumulation(IEnumerable<Parameter> parameters, int batches)
     {
@@ -67,8 +67,11 @@ public sealed class GradientAccumulation : ITrainingState
     /// <exception cref="ArgumentException">The loss is not a scalar, has no gradient, or has been disposed. No gradient has been
     /// added.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not a positive number.</exception>
+    /// <exception cref="ObjectDisposedException">A parameter has been disposed, for example because the model has been moved. No gradient
+    /// has been added.</exception>
     public bool Backward(Tensor loss, double? share = null)
     {
+        Gradients.RequireAlive(parameters, nameof(GradientAccumulation));
         Guard.Alive(loss);
         if (loss.numel() != 1) throw new ArgumentException($"loss must be a scalar, got {Guard.Shape(loss)}.", nameof(loss));
         if (!loss.requires_grad)
@@ -86,9 +89,11 @@ public sealed class GradientAccumulation : ITrainingState
     /// <summary>Ends a group that is not full, as at the end of an epoch: scales its gradient to the mean of the losses that it
     /// holds.</summary>
     /// <returns>Whether there was such a group, so that the optimizer should step now.</returns>
+    /// <exception cref="ObjectDisposedException">A parameter has been disposed.</exception>
     public bool Complete()
     {
         if (Pending == 0) return false;
+        Gradients.RequireAlive(parameters, nameof(GradientAccumulation));
         GradientScale.Divide(parameters, share);
         foreach (var sampled in Sampled) sampled.DivideGradients(share);
         Pending = 0;
@@ -102,7 +107,11 @@ public sealed class GradientAccumulation : ITrainingState
 
     /// <inheritdoc/>
     /// <remarks>It also refuses the state of another number of batches.</remarks>
-    public void CheckState(IReadOnlyDictionary<string, double> state) => state.CheckSettings(Settings);
+    public void CheckState(IReadOnlyDictionary<string, double> state)
+    {
+        state.CheckSettings(Settings);
+        Gradients.RequireAlive(parameters, nameof(GradientAccumulation));
+    }
 
     /// <inheritdoc/>
     /// <remarks>The state is one between two groups, so the parameters have no gradient afterwards.</remarks>

@@ -28,7 +28,7 @@ public static class GradientClipping
     /// Default: false.</param>
     /// <returns>The norm before, summed in float64.</returns>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
-    /// <exception cref="ArgumentException">A parameter is null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null or has been disposed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The maximum is not a positive number.</exception>
     /// <exception cref="InvalidOperationException">The norm is NaN or infinite; the message names the first parameter whose gradient is.
     /// No gradient has changed.</exception>
@@ -48,7 +48,7 @@ public static class GradientClipping
     /// <param name="allowNonFinite">Whether NaN entries stay as they are, instead of throwing an exception. Default: false.</param>
     /// <returns>The 2-norm of all gradients before, summed in float64.</returns>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
-    /// <exception cref="ArgumentException">A parameter is null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null or has been disposed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The maximum is not a positive number.</exception>
     /// <exception cref="NotSupportedException">A gradient is sparse; the message names its parameter. No gradient has changed.</exception>
     /// <exception cref="InvalidOperationException">The norm is NaN or infinite; the message names the first parameter whose gradient is.

@@ -23,7 +23,7 @@ public static class GradientScale
     /// <param name="parameters">The parameters. One that is given twice counts once.</param>
     /// <param name="divisor">The number, above 0.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
-    /// <exception cref="ArgumentException">A parameter is null.</exception>
+    /// <exception cref="ArgumentException">A parameter is null or has been disposed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The divisor is not a positive number.</exception>
     public static void Divide(IEnumerable<Parameter> parameters, double divisor)
     {

@@ -27,9 +27,25 @@ internal static class Gradients
     /// hold a parameter twice, but its gradient must be changed once.</summary>
     /// <param name="parameters">The parameters that were given.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
-    /// <exception cref="ArgumentException">A parameter is null.</exception>
-    public static Parameter[] Owners(IEnumerable<Parameter> parameters) =>
-        [.. Guard.Items(parameters).Distinct(ReferenceEqualityComparer.Instance).Cast<Parameter>()];
+    /// <exception cref="ArgumentException">A parameter is null or has been disposed.</exception>
+    public static Parameter[] Owners(IEnumerable<Parameter> parameters)
+    {
+        var all = Guard.Items(parameters);
+        var place = Array.FindIndex(all, parameter => parameter.IsInvalid);
+        if (place >= 0) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"parameters must be in use, but the one at place {place} has been disposed."), nameof(parameters));
+        return [.. all.Distinct(ReferenceEqualityComparer.Instance).Cast<Parameter>()];
+    }
+
+    /// <summary>Refuses parameters that have been disposed. A model that is moved to another device or type disposes its own.</summary>
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="holder">What holds them, for the message.</param>
+    /// <exception cref="ObjectDisposedException">A parameter has been disposed.</exception>
+    public static void RequireAlive(IEnumerable<Parameter> parameters, string holder)
+    {
+        if (parameters.Any(parameter => parameter.IsInvalid)) throw new ObjectDisposedException(holder, $"A parameter of {holder} has been "
+            + $"disposed. A model that is moved to another device or type gets new parameters: make {holder} after the move.");
+    }
 
     public static void Drop(IEnumerable<Parameter> parameters)
     {

@@ -12,7 +12,8 @@ internal static class OptimizerStates
     /// <exception cref="ObjectDisposedException">The optimizer or one of its parameters has been disposed.</exception>
     public static IReadOnlyList<(Parameter Parameter, TorchSharp.Modules.OptimizerState State)> Of(OptimizerHelper optimizer)
     {
-        Parameter[] parameters = [.. optimizer.parameters().Select(parameter => Guard.Owned(parameter, optimizer))];
+        Parameter[] parameters = [.. optimizer.parameters()];
+        Gradients.RequireAlive(parameters, optimizer.GetType().Name);
         var states = StatesOf(optimizer);
         ObjectDisposedException.ThrowIf(states.Any(IsDisposed), optimizer);
         return [.. parameters.Zip(states)];
@@ -26,8 +27,10 @@ internal static class OptimizerStates
         }
         catch (KeyNotFoundException)
         {
-            // A disposed optimizer has no states, or states whose tensors are disposed.
-            throw new ObjectDisposedException(optimizer.GetType().FullName);
+            // TorchSharp asks the model for its parameters each time, and finds the states by the parameters.
+            var name = optimizer.GetType().Name;
+            throw new ObjectDisposedException(name, $"{name} has no state of its parameters. It has been disposed, or its model has been "
+                + $"moved to another device or type and has new parameters: make {name} after the move.");
         }
     }
 

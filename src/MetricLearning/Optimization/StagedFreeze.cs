@@ -73,18 +73,24 @@ public sealed class StagedFreeze : ITrainingState
 
     /// <summary>Counts an iteration as done. After the last frozen one it releases the parts that no other freeze holds: they take
     /// gradients, and are in training mode if the model is.</summary>
+    /// <exception cref="ObjectDisposedException">A frozen parameter has been disposed, for example because the model has been
+    /// moved.</exception>
     public void Step()
     {
         var wasFrozen = IsFrozen;
+        if (wasFrozen) Gradients.RequireAlive(parameters, nameof(StagedFreeze));
         Iteration++;
         if (wasFrozen && !IsFrozen) Release();
     }
 
     /// <summary>Puts frozen parts into evaluation mode again, after <c>model.train()</c> has put them into training mode. Does nothing once
     /// they are released.</summary>
+    /// <exception cref="ObjectDisposedException">A frozen parameter has been disposed, for example because the model has been
+    /// moved.</exception>
     public void Apply()
     {
         if (!IsFrozen) return;
+        Gradients.RequireAlive(parameters, nameof(StagedFreeze));
         foreach (var parameter in parameters) Holds.Freeze(parameter, this);
         foreach (var module in modules) Holds.Freeze(module, this);
     }
@@ -108,6 +114,7 @@ public sealed class StagedFreeze : ITrainingState
         if (!saved.ToHashSet().SetEquals(Prefixes))
             throw new ArgumentException($"it was saved with prefixes = {string.Join(", ", saved)}, and here prefixes = "
                 + $"{string.Join(", ", Prefixes)}.", nameof(state));
+        Gradients.RequireAlive(parameters, nameof(StagedFreeze));
     }
 
     /// <inheritdoc/>
