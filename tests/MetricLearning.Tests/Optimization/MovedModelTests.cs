@@ -51,8 +51,8 @@ public class MovedModelTests
             Assert.Contains("parameters must be in use, but the one at place 0 has been disposed",
                 Assert.Throws<ArgumentException>("parameters", call).Message, StringComparison.Ordinal);
 
-        static void Refused(Action call, string holder) => Assert.Contains(
-            $"A parameter of {holder} has been disposed. A model that is moved to another device or type gets new parameters: make {holder} "
-            + "after the move.", Assert.Throws<ObjectDisposedException>(call).Message, StringComparison.Ordinal);
+        static void Refused(Action call, string holder) => Assert.Contains($"A parameter of {holder} has been disposed. A model that is "
+            + $"moved to another device or type gets new parameters: make {holder} after the move.",
+            Assert.Throws<ObjectDisposedException>(call).Message, StringComparison.Ordinal);
     }
 }
