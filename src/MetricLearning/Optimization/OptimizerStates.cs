@@ -27,10 +27,11 @@ internal static class OptimizerStates
         }
         catch (KeyNotFoundException)
         {
-            // TorchSharp asks the model for its parameters each time, and finds the states by the parameters.
+            // TorchSharp enumerates the parameters anew each time, and finds the states by the parameters.
             var name = optimizer.GetType().Name;
-            throw new ObjectDisposedException(name, $"{name} has no state of its parameters. It has been disposed, or its model has been "
-                + $"moved to another device or type and has new parameters: make {name} after the move.");
+            throw new ObjectDisposedException(name, $"{name} has no state of a parameter. It has been disposed, or it was made from a "
+                + "query that gives other parameters now, for example because the model was moved to another device or type, or a frozen "
+                + $"part was released: make {name} after the move, and from a list ([.. parameters]).");
         }
     }
 

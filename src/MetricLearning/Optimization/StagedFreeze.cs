@@ -12,7 +12,8 @@ namespace MetricLearning;
 /// <para>Freezes of one model may overlap, to release it part by part. Parameters that several freezes hold are released with the last of
 /// these freezes, in whichever order they were made.</para>
 /// <para>Move the model to its device before you freeze it, because the move replaces its parameters. For the same reason, create
-/// optimizers after the move.</para>
+/// optimizers after the move. Give them a list if you filter the parameters (<c>[.. parameters.Where(…)]</c>): TorchSharp enumerates a
+/// query anew at each step, and after the release it would give parameters that the optimizer does not know.</para>
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
 /// checkpoint.Add("freeze", freeze);

@@ -10,6 +10,21 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class MovedModelTests
 {
+    /// <summary>TorchSharp enumerates the parameters anew at each step.</summary>
+    [Fact]
+    public void AnOptimizerOfAQueryThatGivesOthersNow_SaysToGiveAList()
+    {
+        using var model = nn.Sequential(("body", nn.Linear(2, 2)), ("head", nn.Linear(2, 2)));
+        var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1), ["body"]);
+        var trained = model.parameters().Where(parameter => parameter.requires_grad);
+        using var ofQuery = optim.Adam(trained, 0.1);
+        using var ofList = optim.Adam([.. trained], 0.1);
+        freeze.Step();
+        Assert.Contains("make Adam after the move, and from a list", Assert.Throws<ObjectDisposedException>(ofQuery.SafeStep).Message,
+            StringComparison.Ordinal);
+        ofList.SafeStep();
+    }
+
     [Fact]
     public void APartThatWasMadeBefore_SaysToMakeItAfterwards_AndChangesNothing()
     {
