@@ -21,7 +21,7 @@ internal sealed class LpDistance(double p) : Distance
         return cdist(Scaled(x), Scaled(y), p, compute_mode.donot_use_mm_for_euclid_dist).to(x.dtype) * scale;
     }
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => RowLengths.Of(x - y, p);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => LpDistances.Of(x, y, p);
 
     public override bool Equals(object? obj) => obj is LpDistance other && other.p == p;
 

@@ -41,7 +41,9 @@ public sealed class RelationDistillationLoss : ViewLoss
     /// <summary>[N, N]: distances over the mean of those above 0.</summary>
     private static Tensor Distances(Tensor x)
     {
-        var distances = Distance.Euclidean.Matrix(x, x);
+        // The result does not depend on the size of the rows, but the gradient of a tiny distance overflows.
+        var scaled = x / RowLengths.ScaleOf(x, x);
+        var distances = Distance.Euclidean.Matrix(scaled, scaled);
         var count = (distances > S(0)).sum().clamp_min(S(1));
         var mean = distances.sum() / count;
         return distances / where(mean > S(0), mean, ones_like(mean));

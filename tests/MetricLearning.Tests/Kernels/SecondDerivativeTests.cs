@@ -37,6 +37,7 @@ public class SecondDerivativeTests
         (nameof(UnitRows), "unit rows", UnitRows.Of),
         (nameof(CosineDistances), "cosine distances", x => CosineDistances.Of(x, x.roll(2, 0))),
         (nameof(EuclideanDistances), "distances of row pairs", x => EuclideanDistances.Of(x, x.roll(2, 0), euclidean)),
+        (nameof(LpDistances), "Lp distances of row pairs", x => LpDistances.Of(x, x.roll(2, 0), 3)),
         (nameof(SoftMaxima), "soft maxima", x => SoftMaxima.Of(x, 3, 0.7)),
         (nameof(SelectedDistances), "distances", x => SelectedDistances.Of(x, x, RowMath.Rows(x), RowMath.Rows(x).flip(0), euclidean)),
         (nameof(FusedTripletCosts), "soft costs", x => FusedTripletCosts.Of(x, x, Shifted(x.size(0)), euclidean, new(1, 1, 1, Soft: true))),
