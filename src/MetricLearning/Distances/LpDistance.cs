@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary><c>(Σ |xᵢ − yᵢ|ᵖ)^(1/p)</c>, computed from differences.</summary>
-/// <remarks>The power of a small difference is 0 in float32, of 10⁻¹⁵ for p = 3, and that of a large one overflows. So the rows are scaled.
-/// For p above 4 a matrix is computed in float64, because a power of 10⁻⁵ of the largest number may be 0 too.</remarks>
+/// <remarks>The power of a small difference is 0 in float32, of 10⁻¹⁵ for p = 3, and that of a large one overflows. So powers are float64
+/// (<see cref="LpPowers"/>), or the rows are scaled. If rows are scaled and p is above 4, a matrix is computed in float64, because a power
+/// of 10⁻⁵ of the largest number may be 0 too.</remarks>
 internal sealed class LpDistance(double p) : Distance
 {
     private const double LargestSingle = 4;
@@ -15,6 +16,7 @@ internal sealed class LpDistance(double p) : Distance
     protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
         if (p == 1) return ManhattanMatrix.Of(x, y);
+        if (LpPowers.Supports(x, p)) return LpMatrix.Of(x, y, (int)p);
         var scale = RowLengths.ScaleOf(x, y);
         var type = p > LargestSingle && double.IsFinite(p) ? ScalarType.Float64 : x.dtype;
         Tensor Scaled(Tensor rows) => (rows / scale).to(type);

@@ -38,6 +38,9 @@ public class SecondDerivativeTests
         (nameof(CosineDistances), "cosine distances", x => CosineDistances.Of(x, x.roll(2, 0))),
         (nameof(EuclideanDistances), "distances of row pairs", x => EuclideanDistances.Of(x, x.roll(2, 0), euclidean)),
         (nameof(LpDistances), "Lp distances of row pairs", x => LpDistances.Of(x, x.roll(2, 0), 3)),
+        // The kernel takes float32 alone.
+        (nameof(LpMatrix), "Lp distances", x => x.dtype == ScalarType.Float32 ? LpMatrix.Of(x, x.narrow(0, 2, 7).exp(), 3)
+            : (x.unsqueeze(1) - x.narrow(0, 2, 7).exp()).abs().pow(3).sum(2).pow(1.0 / 3)),
         (nameof(SoftMaxima), "soft maxima", x => SoftMaxima.Of(x, 3, 0.7)),
         (nameof(SelectedDistances), "distances", x => SelectedDistances.Of(x, x, RowMath.Rows(x), RowMath.Rows(x).flip(0), euclidean)),
         (nameof(FusedTripletCosts), "soft costs", x => FusedTripletCosts.Of(x, x, Shifted(x.size(0)), euclidean, new(1, 1, 1, Soft: true))),
