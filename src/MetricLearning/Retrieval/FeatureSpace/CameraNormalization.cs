@@ -36,9 +36,10 @@ public sealed class CameraNormalization : IDisposable
         }
         using var scope = NewDisposeScope();
         var fitted = new Dictionary<long, (Tensor, Tensor, int)>();
-        foreach (var camera in sets.SelectMany(set => Cameras(set, nameof(sets))).Distinct().Order())
+        var ofCameras = Array.ConvertAll(sets, set => ByCamera(set, nameof(sets)));
+        foreach (var camera in ofCameras.SelectMany(groups => groups).Select(group => group.Key).Distinct().Order())
         {
-            var rows = cat([.. sets.Select(set => Rows(set, camera))]);
+            var rows = cat([.. sets.Zip(ofCameras, (set, groups) => Rows(set, [.. groups[camera]]))]);
             var mean = RowMath.MeanAlong(rows, 0).squeeze(0);
             var deviation = (rows - mean).pow(S(2)).mean([0]).sqrt();
             var divisor = where(deviation == S(0), ones_like(deviation), deviation);
@@ -68,14 +69,15 @@ public sealed class CameraNormalization : IDisposable
         SetGuard.Finite(set);
         using var scope = NewDisposeScope();
         var result = empty_like(set.Features);
-        foreach (var camera in Cameras(set, nameof(set)).Distinct())
+        foreach (var group in ByCamera(set, nameof(set)))
         {
-            if (!cameras.TryGetValue(camera, out var fitted))
-                throw new ArgumentException($"Camera {camera} was not among those fitted ({string.Join(", ", cameras.Keys)}).",
+            if (!cameras.TryGetValue(group.Key, out var fitted))
+                throw new ArgumentException($"Camera {group.Key} was not among those fitted ({string.Join(", ", cameras.Keys)}).",
                     nameof(set));
-            var rows = Rows(set, camera) - Guard.Owned(fitted.Mean, this).to(set.Features.device);
+            long[] places = [.. group];
+            var rows = Rows(set, places) - Guard.Owned(fitted.Mean, this).to(set.Features.device);
             if (scale) rows.div_(fitted.Deviation.to(set.Features.device));
-            result.index_copy_(0, Places(set, camera), rows.to(result.dtype));
+            result.index_copy_(0, tensor(places, device: set.Features.device), rows.to(result.dtype));
         }
         return new EmbeddingSet(result, set.Identities, set.Cameras);
     }
@@ -90,12 +92,13 @@ public sealed class CameraNormalization : IDisposable
         }
     }
 
-    private static IReadOnlyList<long> Cameras(EmbeddingSet set, string name) =>
-        set.Cameras ?? throw new ArgumentException("Camera normalization needs cameras, but a set has none.", name);
+    /// <summary>The rows of each camera.</summary>
+    private static ILookup<long, long> ByCamera(EmbeddingSet set, string name)
+    {
+        var cameras = set.Cameras ?? throw new ArgumentException("Camera normalization needs cameras, but a set has none.", name);
+        return Enumerable.Range(0, set.Count).ToLookup(row => cameras[row], row => (long)row);
+    }
 
-    private static Tensor Places(EmbeddingSet set, long camera) => tensor(Enumerable.Range(0, set.Count)
-        .Where(row => set.Cameras![row] == camera).Select(row => (long)row).ToArray(), device: set.Features.device);
-
-    private static Tensor Rows(EmbeddingSet set, long camera) =>
-        set.Features.index_select(0, Places(set, camera)).to(ScalarType.Float64);
+    private static Tensor Rows(EmbeddingSet set, long[] rows) =>
+        set.Features.index_select(0, tensor(rows, device: set.Features.device)).to(ScalarType.Float64);
 }
