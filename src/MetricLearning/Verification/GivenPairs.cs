@@ -12,11 +12,10 @@ internal static class GivenPairs
     {
         Array.Sort(matching);
         Array.Sort(others);
-        var values = matching.Distinct().ToArray();
-        var (equal, below, tied) = (new long[values.Length], new long[values.Length], new long[values.Length]);
+        var (values, equal) = Runs(matching);
+        var (below, tied) = (new long[values.Length], new long[values.Length]);
         for (var i = 0; i < values.Length; i++)
         {
-            equal[i] = CountBelow(matching, values[i], orEqual: true) - CountBelow(matching, values[i], orEqual: false);
             below[i] = CountBelow(others, values[i], orEqual: false);
             tied[i] = CountBelow(others, values[i], orEqual: true) - below[i];
         }
@@ -35,6 +34,20 @@ internal static class GivenPairs
             Others = others.Length,
             Ordered = ordered,
         };
+    }
+
+    /// <summary>The different numbers of an ascending array, and how often each occurs.</summary>
+    public static (double[] Values, long[] Counts) Runs(double[] ascending)
+    {
+        var (values, counts, last) = (new double[ascending.Length], new long[ascending.Length], -1);
+        foreach (var value in ascending)
+        {
+            if (last < 0 || value != values[last]) values[++last] = value;
+            counts[last]++;
+        }
+        Array.Resize(ref values, last + 1);
+        Array.Resize(ref counts, last + 1);
+        return (values, counts);
     }
 
     /// <summary>How many numbers of a sorted array are below a value, or at most the value.</summary>

@@ -17,7 +17,9 @@ namespace MetricLearning;
 /// <param name="plan">The tiles.</param>
 /// <param name="mostGathered">The largest number of keys that are gathered at once.</param>
 /// <param name="mostMatching">The largest number of matching pairs.</param>
-internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered, int mostMatching)
+/// <param name="sharedEdges">The number of edges from which all threads count in one tally, so that memory does not grow with the threads.
+/// They seldom wait for each other, because they seldom count at the same edge at once.</param>
+internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered, int mostMatching, int sharedEdges)
 {
     private const int Sampled = 1 << 18, LeastPairsPerSample = 8, Cuts = 1 << 10;
 
@@ -32,12 +34,30 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
 
     /// <summary>The number of keys that lie at each edge, and in each gap: before the first edge, between two edges, after the
     /// last.</summary>
-    private sealed class Tally(int edges)
+    /// <param name="edges">The number of edges.</param>
+    /// <param name="shared">Whether several threads count at once.</param>
+    private sealed class Tally(int edges, bool shared)
     {
         public long[] At { get; } = new long[edges];
         public long[] Before { get; } = new long[edges + 1];
-        public double Smallest { get; set; } = double.PositiveInfinity;
-        public double Largest { get; set; } = double.NegativeInfinity;
+        public double Smallest { get; private set; } = double.PositiveInfinity;
+        public double Largest { get; private set; } = double.NegativeInfinity;
+
+        public void CountAt(int edge) => Increment(ref At[edge]);
+
+        public void CountBefore(int edge) => Increment(ref Before[edge]);
+
+        /// <summary>Extends the range of the keys.</summary>
+        public void Include(double smallest, double largest)
+        {
+            lock (At) (Smallest, Largest) = (Math.Min(Smallest, smallest), Math.Max(Largest, largest));
+        }
+
+        private void Increment(ref long count)
+        {
+            if (shared) Interlocked.Increment(ref count);
+            else count++;
+        }
     }
 
     /// <summary>Takes a row of scores.</summary>
@@ -55,28 +75,36 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     public PairCounts Count(IReadOnlyList<double> targets, double confidence, CallProgress progress)
     {
         RefuseTooMany();
-        var (matching, sample) = Known(progress.Part(0, ScanStart));
-        Array.Sort(matching);
-        Array.Sort(sample);
-        var edges = new EdgeIndex([.. matching.Concat(targets.SelectMany(target => Near(sample, target))).Distinct().Order()]);
+        var (values, equal, sample) = Known(progress.Part(0, ScanStart));
+        var edges = new EdgeIndex(Union(values, targets.SelectMany(target => Near(sample, target))));
         var tally = Scan(edges, progress.Part(ScanStart, OrderedStart));
         var below = Cumulate(tally);
         var others = below[^1];
-        var values = matching.Distinct().ToArray();
-        var places = Array.ConvertAll(values, edges.LowerBound);
+        var places = Places(edges, values);
         return new PairCounts
         {
             Distance = distance,
             Values = Array.ConvertAll(values, source.Distance),
-            Equal = Array.ConvertAll(values,
-                v => (long)GivenPairs.CountBelow(matching, v, orEqual: true) - GivenPairs.CountBelow(matching, v, orEqual: false)),
+            Equal = equal,
             OthersBelow = Array.ConvertAll(places, p => below[p]),
             OthersEqual = Array.ConvertAll(places, p => tally.At[p]),
             Others = others,
-            Ordered = Ordered(edges, tally, matching,
+            Ordered = Ordered(edges, tally, key => Below(values, equal, key),
                 [.. targets.SelectMany(t => TargetRanks.Of(t, others, confidence).Needed(others)).Distinct().Order()],
                 progress.Part(OrderedStart, 1)),
         };
+    }
+
+    /// <summary>The places of ascending values, each of which is an edge.</summary>
+    private static int[] Places(EdgeIndex edges, double[] values)
+    {
+        var (places, place) = (new int[values.Length], 0);
+        for (var i = 0; i < values.Length; i++)
+        {
+            while (edges[place] < values[i]) place++;
+            places[i] = place;
+        }
+        return places;
     }
 
     private void RefuseTooMany()
@@ -88,31 +116,61 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
             $"{pairs:N0} matching pairs are too many: the distances of at most {mostMatching:N0} can be kept. Evaluate fewer queries."));
     }
 
-    /// <summary>Exact keys of all matching pairs, and of a random sample of the others.</summary>
-    private (double[] Matching, double[] Sample) Known(CallProgress progress)
+    /// <summary>The distinct exact keys of all matching pairs, ascending, how often each occurs, and the keys of a random sample of the
+    /// others, ascending.</summary>
+    private (double[] Values, long[] Equal, double[] Sample) Known(CallProgress progress)
     {
-        List<double> matching = [], sample = [];
+        var (found, drawn) = (new double[relations.Queries][], new List<double>[relations.Queries]);
         var perQuery = Math.Min(relations.Gallery / LeastPairsPerSample, Sampled / Math.Max(1, relations.Queries) + 1);
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
             using var scope = NewDisposeScope();
-            var block = Math.Min(plan.Queries, relations.Queries - query);
-            var (found, drawn) = (new double[block][], new List<double>[block]);
-            source.Begin(query, block, plan.Rows, ScalarType.Float64);
+            var (first, block) = (query, Math.Min(plan.Queries, relations.Queries - query));
+            source.Begin(first, block, plan.Rows, ScalarType.Float64);
             Threads.For(block, i =>
             {
-                found[i] = Array.ConvertAll(relations.Matches(query + i, out _), row => source.Key(query + i, row));
-                drawn[i] = [];
-                var random = SeededRandom.ForStream(0, (ulong)(query + i));
+                var own = first + i;
+                found[own] = Array.ConvertAll(relations.Matches(own, out _), row => source.Key(own, row));
+                drawn[own] = [];
+                var random = SeededRandom.ForStream(0, (ulong)own);
                 for (var s = 0; s < perQuery; s++)
-                    if (random.NextInt(relations.Gallery) is var row && relations.IsOther(query + i, row))
-                        drawn[i].Add(source.Key(query + i, row));
+                    if (random.NextInt(relations.Gallery) is var row && relations.IsOther(own, row))
+                        drawn[own].Add(source.Key(own, row));
             });
-            foreach (var keys in found) matching.AddRange(keys);
-            foreach (var keys in drawn) sample.AddRange(keys);
             progress.Report((double)(query + block) / relations.Queries);
         }
-        return ([.. matching], [.. sample]);
+        var (values, equal) = GivenPairs.Runs(Sorted(found));
+        return (values, equal, Sorted(drawn));
+    }
+
+    private static double[] Sorted(IReadOnlyList<double>[] lists)
+    {
+        var (sorted, end) = (new double[lists.Sum(list => list.Count)], 0);
+        foreach (var list in lists)
+            foreach (var key in list) sorted[end++] = key;
+        Array.Sort(sorted);
+        return sorted;
+    }
+
+    /// <summary>The keys of two sets, ascending.</summary>
+    /// <param name="ascending">Distinct keys.</param>
+    /// <param name="few">A few more keys in any order.</param>
+    private static double[] Union(double[] ascending, IEnumerable<double> few)
+    {
+        double[] added = [.. few.Distinct().Where(key => Array.BinarySearch(ascending, key) < 0).Order()];
+        var (union, place) = (new double[ascending.Length + added.Length], 0);
+        for (var i = 0; i < union.Length; i++)
+            union[i] = place < added.Length && (i - place == ascending.Length || added[place] < ascending[i - place])
+                ? added[place++] : ascending[i - place];
+        return union;
+    }
+
+    /// <summary>The number of matching pairs whose keys are below a key.</summary>
+    private static long Below(double[] values, long[] equal, double key)
+    {
+        var below = 0L;
+        for (var i = 0; i < values.Length && values[i] < key; i++) below += equal[i];
+        return below;
     }
 
     /// <summary>The keys of the sample around a quantile.</summary>
@@ -128,9 +186,11 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     /// <summary>Counts all non-matching pairs between edges.</summary>
     private Tally Scan(EdgeIndex edges, CallProgress progress)
     {
-        var tallies = new Tally[Workers];
-        for (var w = 0; w < tallies.Length; w++) tallies[w] = new Tally(edges.Count);
-        EachRow<double>(ScalarType.Float64, progress, (scores, query, start, w) => ScanRow(scores, query, start, edges, tallies[w]));
+        var shared = edges.Count >= sharedEdges;
+        var tallies = new Tally[shared ? 1 : Workers];
+        for (var w = 0; w < tallies.Length; w++) tallies[w] = new Tally(edges.Count, shared);
+        EachRow<double>(ScalarType.Float64, progress, (scores, query, start, w) =>
+            ScanRow(scores, query, start, edges, tallies[shared ? 0 : w]));
         return Sum(tallies);
     }
 
@@ -199,7 +259,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         {
             for (var i = 0; i < sum.At.Length; i++) sum.At[i] += tally.At[i];
             for (var i = 0; i < sum.Before.Length; i++) sum.Before[i] += tally.Before[i];
-            (sum.Smallest, sum.Largest) = (Math.Min(sum.Smallest, tally.Smallest), Math.Max(sum.Largest, tally.Largest));
+            sum.Include(tally.Smallest, tally.Largest);
         }
         return sum;
     }
@@ -226,13 +286,13 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
                 place = edges.LowerBound(exact);
                 if (place < edges.Count && edges[place] == exact)
                 {
-                    tally.At[place]++;
+                    tally.CountAt(place);
                     continue;
                 }
             }
-            tally.Before[place]++;
+            tally.CountBefore(place);
         }
-        (tally.Smallest, tally.Largest) = (Math.Min(tally.Smallest, smallest), Math.Max(tally.Largest, largest));
+        tally.Include(smallest, largest);
     }
 
     /// <summary>Gathers the keys of one row that lie in some gaps.</summary>
@@ -272,7 +332,13 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     }
 
     /// <summary>The order statistics of the given ranks, from 0.</summary>
-    private Dictionary<long, OrderStatistic> Ordered(EdgeIndex edges, Tally tally, double[] matching, long[] ranks, CallProgress progress)
+    /// <param name="edges">The edges.</param>
+    /// <param name="tally">The keys at and between them.</param>
+    /// <param name="matchingBelow">The number of matching pairs whose keys are below a key.</param>
+    /// <param name="ranks">The requested ranks, from 0.</param>
+    /// <param name="progress">The call.</param>
+    private Dictionary<long, OrderStatistic> Ordered(EdgeIndex edges, Tally tally, Func<double, long> matchingBelow, long[] ranks,
+        CallProgress progress)
     {
         var ordered = new Dictionary<long, OrderStatistic>();
         var done = 0.0;
@@ -283,7 +349,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
             foreach (var rank in ranks.Where(rank => !ordered.ContainsKey(rank)))
             {
                 var place = Place(edges, tally, below, rank);
-                if (place < edges.Count && below[place] <= rank) ordered[rank] = Statistic(edges[place], below[place], matching);
+                if (place < edges.Count && below[place] <= rank) ordered[rank] = Statistic(edges[place], below[place], matchingBelow);
                 else gaps.Add(place);
             }
             if (gaps.Count == 0) return ordered;
@@ -291,7 +357,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
             {
                 int[] places = [.. gaps];
                 var gathered = Gather(edges, places, progress.Part(done, 1));
-                for (var i = 0; i < places.Length; i++) AddGathered(ordered, gathered[i], below[places[i]], matching, ranks);
+                for (var i = 0; i < places.Length; i++) AddGathered(ordered, gathered[i], below[places[i]], matchingBelow, ranks);
                 return ordered;
             }
             edges = Cut(edges, tally, gaps);
@@ -319,9 +385,10 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     /// <param name="ordered">Receives them.</param>
     /// <param name="keys">All keys of the gap; they are sorted.</param>
     /// <param name="belowEnd">The number of keys that lie below the edge after the gap.</param>
-    /// <param name="matching">Keys of the matching pairs.</param>
+    /// <param name="matchingBelow">The number of matching pairs whose keys are below a key.</param>
     /// <param name="ranks">The requested ranks.</param>
-    private void AddGathered(Dictionary<long, OrderStatistic> ordered, List<double> keys, long belowEnd, double[] matching, long[] ranks)
+    private void AddGathered(Dictionary<long, OrderStatistic> ordered, List<double> keys, long belowEnd, Func<double, long> matchingBelow,
+        long[] ranks)
     {
         keys.Sort();
         var first = belowEnd - keys.Count;
@@ -329,12 +396,12 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
             if (rank >= first && rank < first + keys.Count)
             {
                 var key = keys[(int)(rank - first)];
-                ordered[rank] = Statistic(key, first + keys.IndexOf(key), matching);
+                ordered[rank] = Statistic(key, first + keys.IndexOf(key), matchingBelow);
             }
     }
 
-    private OrderStatistic Statistic(double key, long othersBelow, double[] matching) =>
-        new(source.Distance(key), othersBelow, GivenPairs.CountBelow(matching, key, orEqual: false));
+    private OrderStatistic Statistic(double key, long othersBelow, Func<double, long> matchingBelow) =>
+        new(source.Distance(key), othersBelow, matchingBelow(key));
 
     /// <summary>Puts evenly spaced edges into gaps that hold many keys.</summary>
     private static EdgeIndex Cut(EdgeIndex edges, Tally tally, IEnumerable<int> gaps)

@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// of scores decide only the clear cases. So figures are bit for bit the same on every device and for every tile. No array of queries ×
 /// gallery is made. The distances of non-matching pairs are counted between those of matching pairs, and a second pass gathers the few
 /// order statistics that thresholds need.</para>
-/// <para>Memory: <see cref="MemoryBudget"/>, plus about 40 bytes for each matching pair. More than a billion matching pairs (half of what
+/// <para>Memory: <see cref="MemoryBudget"/>, plus about 100 bytes for each matching pair. More than a billion matching pairs (half of what
 /// an array holds) are refused with an <see cref="InvalidOperationException"/>.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
 /// check their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
@@ -55,6 +55,9 @@ public sealed record VerificationEvaluator
 
     /// <summary>The largest number of matching pairs, whose distances are kept, with room for others in one array; for tests.</summary>
     internal int MostMatching { get; init; } = Array.MaxLength / 2;
+
+    /// <summary>The number of distances from which all threads count in one tally; for tests.</summary>
+    internal int SharedEdges { get; init; } = 1 << 18;
 
     /// <summary>Evaluates all pairs of a query and a gallery image that the protocol leaves.</summary>
     /// <param name="query">Q queries.</param>
@@ -131,7 +134,7 @@ public sealed record VerificationEvaluator
     private VerificationReport Report(EvaluationInput input, RetrievalProtocol named, CallProgress progress)
     {
         var plan = TilePlan.For(Tiles, MemoryBudget, input, tiles => tiles.PairBytes(input));
-        var counts = new StreamedPairs(input, plan, MostGathered, MostMatching).Count(FalseMatchRates, Confidence, progress);
+        var counts = new StreamedPairs(input, plan, MostGathered, MostMatching, SharedEdges).Count(FalseMatchRates, Confidence, progress);
         progress.Done();
         return new VerificationReport(counts, named, FalseMatchRates, Confidence);
     }

@@ -85,25 +85,7 @@ public sealed record VerificationReport
 
     /// <summary>The corners of the ROC, from (0, 0) to (1, 1). Each distinct matching distance that has non-matching pairs before it gives
     /// two.</summary>
-    public IReadOnlyList<RocPoint> Roc
-    {
-        get
-        {
-            var points = new List<RocPoint> { new(double.NegativeInfinity, 0 / others, 0 / matching) };
-            long accepted = 0, before = 0;
-            for (var i = 0; i < counts.Values.Length; i++)
-            {
-                // Just below this distance no further matching pair is accepted.
-                if (counts.OthersBelow[i] > before)
-                    points.Add(new RocPoint(Math.BitDecrement(counts.Values[i]), counts.OthersBelow[i] / others, accepted / matching));
-                accepted += counts.Equal[i];
-                before = counts.OthersBelow[i] + counts.OthersEqual[i];
-                points.Add(new RocPoint(counts.Values[i], before / others, accepted / matching));
-            }
-            if (before < NonMatchingPairs) points.Add(new RocPoint(double.PositiveInfinity, 1, accepted / matching));
-            return points;
-        }
-    }
+    public IReadOnlyList<RocPoint> Roc => [.. Corners()];
 
     /// <summary>Formats a table of the figures, with the protocol; "n/a" if there are no pairs of both kinds.</summary>
     public override string ToString()
@@ -148,6 +130,22 @@ public sealed record VerificationReport
         };
     }
 
+    private IEnumerable<RocPoint> Corners()
+    {
+        yield return new RocPoint(double.NegativeInfinity, 0 / others, 0 / matching);
+        long accepted = 0, before = 0;
+        for (var i = 0; i < counts.Values.Length; i++)
+        {
+            // Just below this distance no further matching pair is accepted.
+            if (counts.OthersBelow[i] > before)
+                yield return new RocPoint(Math.BitDecrement(counts.Values[i]), counts.OthersBelow[i] / others, accepted / matching);
+            accepted += counts.Equal[i];
+            before = counts.OthersBelow[i] + counts.OthersEqual[i];
+            yield return new RocPoint(counts.Values[i], before / others, accepted / matching);
+        }
+        if (before < NonMatchingPairs) yield return new RocPoint(double.PositiveInfinity, 1, accepted / matching);
+    }
+
     private double Area()
     {
         var sum = 0.0;
@@ -160,7 +158,7 @@ public sealed record VerificationReport
     {
         if (double.IsNaN(matching)) return double.NaN;
         var (x, y) = (0.0, 0.0);
-        foreach (var point in Roc)
+        foreach (var point in Corners())
         {
             var (nextX, nextY) = (point.FalsePositiveRate, point.TruePositiveRate);
             if (nextX >= 1 - nextY)

@@ -55,7 +55,7 @@ public class VerificationEvaluatorTests
                 var whole = new VerificationEvaluator { Distance = distances[d], FalseMatchRates = targets };
                 var tiled = new VerificationEvaluator
                 {
-                    Distance = distances[d], FalseMatchRates = targets, Tiles = new TilePlan(queries, rows), MostGathered = 1,
+                    Distance = distances[d], FalseMatchRates = targets, Tiles = new TilePlan(queries, rows), MostGathered = 1, SharedEdges = 0,
                 };
                 var expected = Figures(whole.Evaluate(query, gallery));
                 Assert.Equal(expected, Figures(tiled.Evaluate(query, gallery)));
@@ -89,6 +89,7 @@ public class VerificationEvaluatorTests
                 var evaluator = new VerificationEvaluator
                 {
                     Distance = distance, Protocol = RetrievalProtocol.SelfRetrieval, FalseMatchRates = targets, MostGathered = mostGathered,
+                    SharedEdges = mostGathered,
                 };
                 Assert.Equal(Figures(evaluator.Evaluate(matching, others)), Figures(evaluator.Evaluate(embeddings)));
             }
@@ -149,7 +150,7 @@ public class VerificationEvaluatorTests
             var own = protocol.Keep;
             var evaluator = new VerificationEvaluator
             {
-                Protocol = protocol, FalseMatchRates = targets, Tiles = new TilePlan(queries, rows), MostGathered = 1,
+                Protocol = protocol, FalseMatchRates = targets, Tiles = new TilePlan(queries, rows), MostGathered = 1, SharedEdges = 0,
             };
             var filtered = evaluator with { Protocol = protocol with { Keep = (x, y) => x.Index < y.Index && (own is null || own(x, y)) } };
             Assert.Equal(Figures(filtered.Evaluate(set, set)), Figures(evaluator.Evaluate(set)));
