@@ -25,6 +25,7 @@ public sealed class IdentitySampler : Sampler
     private readonly int[] starts;      // the images of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
     private readonly int[]? cameras;    // of each image
+    private readonly RowsByCamera? byCamera;
 
     /// <summary>Creates a sampler over the images with these labels.</summary>
     /// <param name="labels">The identity of each image, any numbers.</param>
@@ -68,6 +69,7 @@ public sealed class IdentitySampler : Sampler
                     $" ({LeftOut} more have fewer than {imagesPerIdentity} images).") : "."),
                 nameof(labels));
         this.cameras = cameras is null ? null : Groups.Number(cameras);
+        byCamera = this.cameras is null ? null : new RowsByCamera(starts, rows, this.cameras);
         CheckEpochLength();
     }
 
@@ -331,38 +333,55 @@ public sealed class IdentitySampler : Sampler
         private void Group(int identity)
         {
             var own = order.AsSpan(starts[identity]..starts[identity + 1]);
-            if (sampler.cameras is not null) SpreadGroup(own);
+            var onlyOthers = sampler.CameraSpread == CameraSpread.OtherCamerasOnly && own.Length > 1;
+            if (sampler.byCamera is { } byCamera && (onlyOthers || own.Length >= size)) SpreadGroup(byCamera, identity, onlyOthers);
             else if (own.Length < size) Small(own);
             else Take(random.Choose(own, size));
         }
 
         /// <summary>K images of an identity, spread over cameras as <see cref="CameraSpread"/> says.</summary>
-        private void SpreadGroup(Span<int> own)
+        private void SpreadGroup(RowsByCamera byCamera, int identity, bool onlyOthers)
         {
-            var cameras = sampler.cameras!;
-            random.Choose(own, 1);
-            var others = own[1..];
-            var elsewhere = 0;
-            for (var i = 0; i < others.Length; i++)
-                if (cameras[others[i]] != cameras[own[0]])
-                {
-                    (others[i], others[elsewhere]) = (others[elsewhere], others[i]);
-                    elsewhere++;
-                }
-            if (sampler.CameraSpread == CameraSpread.OtherCamerasOnly && others.Length > 0)
+            var (first, end) = (starts[identity], starts[identity + 1]);
+            var place = first + random.NextInt(end - first);
+            var beside = byCamera.CountAt(place) - 1;
+            var elsewhere = end - first - 1 - beside;
+            drawn.Add(byCamera[place]);
+            var left = size - 1;
+            if (onlyOthers)
             {
-                var candidates = elsewhere > 0 ? others[..elsewhere] : others;
-                Take(own[..1]);
-                if (candidates.Length < size - 1) TakeAnyOf(candidates, size - 1);
-                else Take(random.Choose(candidates, size - 1));
+                if (elsewhere > 0) TakeOthers(left);
+                else TakeBeside(left);
+                return;
             }
-            else if (own.Length < size) Small(own);
-            else
+            var others = Math.Min(elsewhere, left);
+            TakeOthers(others);
+            TakeBeside(left - others);
+
+            void TakeOthers(int count)
             {
-                random.Choose(others[..elsewhere], Math.Min(elsewhere, size - 1));
-                if (elsewhere < size - 1) random.Choose(others[elsewhere..], size - 1 - elsewhere);
-                Take(own[..size]);
+                foreach (var number in Numbers(elsewhere, count)) drawn.Add(byCamera.Elsewhere(place, first, number));
             }
+
+            void TakeBeside(int count)
+            {
+                foreach (var number in Numbers(beside, count)) drawn.Add(byCamera.Beside(place, number));
+            }
+        }
+
+        /// <summary>Random numbers below <paramref name="bound"/>: different ones if there are enough.</summary>
+        private int[] Numbers(int bound, int count)
+        {
+            var numbers = new int[count];
+            // Different numbers are the first places of a shuffled list of all. Only the numbers that were moved are stored.
+            var moved = new Dictionary<int, int>();
+            for (var i = 0; i < count; i++)
+            {
+                var j = bound < count ? random.NextInt(bound) : i + random.NextInt(bound - i);
+                numbers[i] = moved.GetValueOrDefault(j, j);
+                if (bound >= count) moved[j] = moved.GetValueOrDefault(i, i);
+            }
+            return numbers;
         }
 
         /// <summary>K draws from fewer than K images.</summary>
@@ -370,7 +389,7 @@ public sealed class IdentitySampler : Sampler
         {
             if (sampler.SmallIdentities == SmallIdentities.DrawWithReplacement)
             {
-                TakeAnyOf(own, size);
+                for (var i = 0; i < size; i++) drawn.Add(own[random.NextInt(own.Length)]);
                 return;
             }
             for (var left = size; left > 0; left -= own.Length)
@@ -407,11 +426,6 @@ public sealed class IdentitySampler : Sampler
         private void Take(ReadOnlySpan<int> chosen)
         {
             foreach (var row in chosen) drawn.Add(row);
-        }
-
-        private void TakeAnyOf(ReadOnlySpan<int> candidates, int count)
-        {
-            while (count-- > 0) drawn.Add(candidates[random.NextInt(candidates.Length)]);
         }
     }
 }
