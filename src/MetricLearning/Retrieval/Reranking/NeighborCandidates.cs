@@ -4,9 +4,15 @@ namespace MetricLearning;
 /// error.</summary>
 /// <param name="width">The number of nearest rows to find.</param>
 /// <param name="gap">Two keys that differ by more than this are in their true order; 0 if the keys are exact.</param>
-internal sealed class NeighborCandidates(int width, double gap)
+/// <param name="exact">The exact key of a row.</param>
+/// <remarks>If many rows are equal or nearly so, their keys do not tell which of them are the nearest. Their exact keys are then computed
+/// at once and most of them are dropped, so the memory is O(width) for every set of rows.</remarks>
+internal sealed class NeighborCandidates(int width, double gap, Func<int, double> exact)
 {
-    private const int FewFar = 4;
+    private const int FewFar = 4, MostFar = 64;
+
+    /// <summary>Lists of this length do not grow.</summary>
+    private readonly int most = 4 * width + 64;
 
     private double[] keys = new double[2 * width + 32], farKeys = new double[FewFar];
     private int[] rows = new int[2 * width + 32], farRows = new int[FewFar];
@@ -57,7 +63,11 @@ internal sealed class NeighborCandidates(int width, double gap)
         if (count == keys.Length)
         {
             Compact();
-            if (count > keys.Length / 2) Grow(ref keys, ref rows);
+            if (count > keys.Length / 2)
+            {
+                if (keys.Length < most) Grow(ref keys, ref rows);
+                else KeepNearest();
+            }
             if (key > NearLimit) return;
         }
         (keys[count], rows[count]) = (key, row);
@@ -70,7 +80,11 @@ internal sealed class NeighborCandidates(int width, double gap)
         if (farCount == farKeys.Length || gap == 0)
         {
             CompactFar();
-            if (farCount == farKeys.Length) Grow(ref farKeys, ref farRows);
+            if (farCount == farKeys.Length)
+            {
+                if (farCount < MostFar) Grow(ref farKeys, ref farRows);
+                else KeepFarthest();
+            }
         }
         (farKeys[farCount], farRows[farCount]) = (key, row);
         farCount++;
@@ -83,6 +97,24 @@ internal sealed class NeighborCandidates(int width, double gap)
         Array.Sort(keys, rows, 0, count);
         NearLimit = keys[width - 1] + gap;
         while (keys[count - 1] > NearLimit) count--;
+    }
+
+    /// <summary>Keeps the nearest rows by their exact keys, of equal ones the first.</summary>
+    private void KeepNearest()
+    {
+        for (var i = 0; i < count; i++) keys[i] = exact(rows[i]);
+        RowOrder.Sort(keys.AsSpan(0, count), rows.AsSpan(0, count));
+        count = width;
+        NearLimit = Math.Min(NearLimit, keys[width - 1] + gap);
+    }
+
+    /// <summary>Keeps the farthest row by the exact keys.</summary>
+    private void KeepFarthest()
+    {
+        var (farthest, row) = (double.NegativeInfinity, -1);
+        foreach (var other in farRows.AsSpan(0, farCount))
+            if (exact(other) is var key && key > farthest) (farthest, row) = (key, other);
+        (farKeys[0], farRows[0], farCount) = (farthest, row, 1);
     }
 
     /// <summary>Drops the rows that cannot be the farthest any more.</summary>

@@ -173,7 +173,7 @@ internal sealed unsafe class NeighborSearch<T> where T : unmanaged, IFloatingPoi
     /// <param name="row">The row that is taken.</param>
     private void Take(int query, int scored, T score, int row)
     {
-        var candidates = found[query] ??= new NeighborCandidates(width, gaps[query]);
+        var candidates = found[query] ??= new NeighborCandidates(width, gaps[query], other => source.Key(query, other));
         if (!candidates.Take(keyOf[scored].Of(KernelArrays.Widen(score)), row)) return;
         var (nearest, farthest) = (candidates.NearLimit, candidates.FarLimit);
         near[query] = T.BitIncrement(KernelArrays.Narrow<T>(nearest + Slack(nearest)));
