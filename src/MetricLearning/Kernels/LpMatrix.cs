@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// (<see cref="LpPowers"/>).</summary>
 /// <remarks>
 /// If a batch is compared with itself, each pair is measured once. An entry depends on its two rows alone. The backward pass is
-/// <c>∂d/∂xᵢ = sign(xᵢ − yᵢ)·(|xᵢ − yᵢ|/d)^(p−1)</c>, 0 if d is 0; each thread sums the gradients of its own rows in float64, in the order of
-/// the other rows. Tensor operations compute second derivatives, from all differences at once.
+/// <c>∂d/∂xᵢ = sign(xᵢ − yᵢ)·(|xᵢ − yᵢ|/d)^(p−1)</c>, 0 if d is 0. Each thread sums the gradients of its own rows in float64, in the order
+/// of the other rows. Tensor operations compute second derivatives, from all differences at once.
 /// </remarks>
 internal sealed unsafe class LpMatrix : autograd.SingleTensorFunction<LpMatrix>
 {

@@ -55,7 +55,8 @@ public class VerificationEvaluatorTests
                 var whole = new VerificationEvaluator { Distance = distances[d], FalseMatchRates = targets };
                 var tiled = new VerificationEvaluator
                 {
-                    Distance = distances[d], FalseMatchRates = targets, Tiles = new TilePlan(queries, rows), MostGathered = 1, SharedEdges = 0,
+                    Distance = distances[d], FalseMatchRates = targets, Tiles = new TilePlan(queries, rows), MostGathered = 1,
+                    SharedEdges = 0,
                 };
                 var expected = Figures(whole.Evaluate(query, gallery));
                 Assert.Equal(expected, Figures(tiled.Evaluate(query, gallery)));
