@@ -9,7 +9,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     ILogger<FolderIndexing> log) : IAsyncDisposable
 {
     private const int AtOnce = 16;
-    private static readonly HashSet<string> extensions = new([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"],
+    private static readonly HashSet<string> extensions = new([".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"],
         StringComparer.OrdinalIgnoreCase);
 
     private readonly Lock gate = new();
@@ -132,9 +132,10 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         }).Order(StringComparer.Ordinal),
     ];
 
-    /// <summary>Whether a file is in a hidden folder below the root, such as <c>.thumbnails</c>, which holds copies of pictures.</summary>
+    /// <summary>Whether a file is in a hidden folder below the root, such as <c>.thumbnails</c> or <c>@eaDir</c>, which holds copies of
+    /// pictures.</summary>
     private static bool IsInHiddenFolder(string root, string file) => Path.GetRelativePath(root, Path.GetDirectoryName(file)!)
-        .Split(Path.DirectorySeparatorChar).Any(name => name.Length > 1 && name[0] == '.');
+        .Split(Path.DirectorySeparatorChar).Any(name => (name.Length > 1 && name[0] == '.') || name is "@eaDir" or "#recycle" or "$RECYCLE.BIN");
 
     /// <summary>The name of a picture: that of its file without the ending, or the whole one if nothing else is left.</summary>
     private static string NameOf(string file) => Path.GetFileNameWithoutExtension(file).Replace('_', ' ').Trim() is { Length: > 0 } name

@@ -123,6 +123,8 @@ internal sealed class PostgresServer
             "Nobody can write through this connection, for example because the server is a standby; connect to the primary server.",
         PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable =>
             "Raise statement_timeout or lock_timeout of the server for this database user.",
+        PostgresErrorCodes.ProgramLimitExceeded => "A key, or a value of a property with IsIndexed, may be too long for its index, which "
+            + "takes up to about 2,700 bytes; nothing of this call was written.",
         PostgresErrorCodes.DiskFull => "Make room on the server's disk; nothing of this call was written.",
         PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.UndefinedObject =>
             "Install pgvector 0.8 or newer on the server, in a schema of the search path.",

@@ -8,6 +8,10 @@ namespace MetricLearning.Search;
 /// <summary>Writes and reads the values of a record as JSON, each under its storage name. Null values are left out.</summary>
 internal static class RecordJson
 {
+    private const string Clock = "yyyy-MM-ddTHH:mm:ss.fffffff";
+
+    private const int ClockLength = 27;
+
     /// <summary>Writes a record's data as JSON.</summary>
     public static byte[] Write(IEnumerable<DataPropertyModel> properties, object record)
     {
@@ -90,10 +94,19 @@ internal static class RecordJson
             : type == typeof(float) ? float.Parse(text, culture)
             : type == typeof(double) ? double.Parse(text, culture)
             : type == typeof(Guid) ? Guid.Parse(text)
-            : type == typeof(DateTime) ? DateTime.Parse(text, culture, DateTimeStyles.RoundtripKind)
+            : type == typeof(DateTime) ? Time(text)
             : type == typeof(DateTimeOffset) ? DateTimeOffset.Parse(text, culture)
             : type == typeof(DateOnly) ? DateOnly.Parse(text, culture)
             : type == typeof(TimeOnly) ? TimeOnly.Parse(text, culture)
             : TimeSpan.Parse(text, culture);
+    }
+
+    /// <summary>Reads the time that <see cref="Text"/> wrote: the time on the clock, then Z for UTC or the offset of a local time. The offset
+    /// is ignored, so a local time stays the same in another time zone, and where a clock skips it.</summary>
+    private static DateTime Time(string text)
+    {
+        var end = Math.Min(text.Length, ClockLength);
+        return DateTime.SpecifyKind(DateTime.ParseExact(text.AsSpan(0, end), Clock, CultureInfo.InvariantCulture),
+            text.Length == end ? DateTimeKind.Unspecified : text[^1] == 'Z' ? DateTimeKind.Utc : DateTimeKind.Local);
     }
 }

@@ -16,7 +16,8 @@ namespace MetricLearning.Search;
 /// cast to its type, to a number type that holds all its values, or to an enumeration.</para>
 /// <para>The <c>Value</c> of null, and an entry that is null and is cast to a value, are compared like null. As a condition they are
 /// false.</para>
-/// <para><c>Contains</c> and <c>Any</c> are calls of <see cref="Enumerable"/>, whatever the filter called.</para>
+/// <para><c>Contains</c> and <c>Any</c> are calls of <see cref="Enumerable"/>, whatever the filter called. Texts are compared by their
+/// characters. A captured set that ignores case is refused, because a database cannot compare as it does.</para>
 /// </remarks>
 internal sealed class TypedFilter<TKey, TRecord> where TKey : notnull where TRecord : class
 {
@@ -140,6 +141,7 @@ internal sealed class TypedFilter<TKey, TRecord> where TKey : notnull where TRec
     {
         var (all, value) = (Value(list), Value(element));
         var (item, type) = (ElementOf(all.Type), RecordValues.Plain(value.Type));
+        if (item == typeof(string) && !IsOfRecord(all)) all = Expression.Constant(Texts(Captured(all), node), typeof(HashSet<string?>));
         if (RecordValues.Plain(item) != type && IsOfRecord(all))
         {
             if (Like(item, value, node) is not { } like || IsNull(like) && OrNull(item) != item) return Expression.Constant(false);
@@ -157,6 +159,21 @@ internal sealed class TypedFilter<TKey, TRecord> where TKey : notnull where TRec
 
         Expression Call() => Expression.Call(FilterType.Of(item).Contains, all,
             value.Type == item ? value : Expression.Convert(value, item));
+    }
+
+    /// <summary>The texts of a captured list; null if it is null.</summary>
+    /// <exception cref="NotSupportedException">The list is a set, or the keys of a dictionary, that ignores case.</exception>
+    private static HashSet<string?>? Texts(object? list, Expression node)
+    {
+        if (list is not IEnumerable<string?> given) return null;
+        var texts = new HashSet<string?>(given, StringComparer.Ordinal);
+        if (list is ICollection<string?> own && (list is ISet<string?> or not IList<string?>)
+            && texts.FirstOrDefault(text => Adds(text?.ToUpperInvariant()) || Adds(text?.ToLowerInvariant())) is { } found)
+            throw new NotSupportedException($"A filter cannot use Contains of a {list.GetType().Name} that ignores case, as this one does "
+                + $"for '{MessageText.Excerpt(found)}': {node}. Use a list of all spellings.");
+        return texts;
+
+        bool Adds(string? other) => other is not null && !texts.Contains(other) && own.Contains(other);
     }
 
     /// <summary>The values of a captured list of objects that a property of this type can have, as this type.</summary>

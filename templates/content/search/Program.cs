@@ -89,7 +89,7 @@ IResult Refused(string error, int status = StatusCodes.Status400BadRequest) => R
 
 async Task IndexAsync()
 {
-    string[] kinds = [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm"];
+    string[] kinds = [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm"];
     var readable = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
     // A link to a picture is read. A link to a folder is not followed, because links may lead in circles.
     var files = new FileSystemEnumerable<string>(folder, (ref entry) => entry.ToFullPath(), readable)

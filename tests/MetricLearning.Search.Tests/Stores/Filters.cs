@@ -9,6 +9,14 @@ internal static class Filters
     private static readonly List<string?> names = ["item a", "item c", null];
     private static readonly int five = 5;
     private static readonly string red = "red";
+    private static readonly HashSet<string?> spelled = new(StringComparer.OrdinalIgnoreCase) { "ITEM A" };
+    private static readonly System.Collections.Frozen.FrozenSet<string> frozen =
+        System.Collections.Frozen.FrozenSet.ToFrozenSet(["1", "Red"], StringComparer.OrdinalIgnoreCase);
+    private static readonly SortedSet<string> ordered = new(StringComparer.InvariantCultureIgnoreCase) { "Item" };
+    private static readonly Dictionary<string, int> keyed = new(StringComparer.OrdinalIgnoreCase) { ["item A"] = 1 };
+    private static readonly Dictionary<string, int> prices = new() { ["item a"] = 1, ["ITEM B"] = 2 };
+    private static readonly HashSet<string?> exact = ["item a", "ITEM B", null];
+    private static readonly HashSet<string> digits = new(StringComparer.OrdinalIgnoreCase) { "17" };
     private static readonly long[] counts = [10_000_000_000L, 7];
     private static readonly DayOfWeek[] days = [DayOfWeek.Sunday, DayOfWeek.Tuesday];
     private static readonly object itemB = new string("item b".ToCharArray()), boxed = 2L;
@@ -102,6 +110,10 @@ internal static class Filters
         (r => new[] { 2, 4 }.Contains(r.Id), r => r.Id is 2 or 4),
         (r => names.Contains(r.Name), r => r.Name is null or "item a" or "item c"),
         (r => new List<int> { 2, 4 }.Contains(r.Id), r => r.Id is 2 or 4),
+        (r => prices.Keys.Contains(r.Name!), r => r.Name is "item a"),
+        (r => !prices.Keys.Contains(r.Name!), r => r.Name is not "item a"),
+        (r => exact.Contains(r.Name), r => r.Name is null or "item a"),
+        (r => digits.Contains(r.Name!), _ => false),
         (r => ids.Contains(r.Id) && r.Sold == false, r => ids.Contains(r.Id) && !r.Sold),
         // Any
         (r => r.Tags!.Any(tag => tag == "blue"), r => r.Tags?.Contains("blue") == true),
@@ -126,6 +138,11 @@ internal static class Filters
         (r => r.Name!.Equals("item b"), "Equals"),
         (r => Equals(r.Name, "item b"), "Equals"),
         (r => (object?)r.Name == boxed, "cannot compare String with Int64"),
+        (r => spelled.Contains(r.Name), "a HashSet`1 that ignores case, as this one does for 'ITEM A'"),
+        (r => !spelled.Contains(r.Name), "Use a list of all spellings"),
+        (r => ordered.Contains(r.Name!), "a SortedSet`1 that ignores case, as this one does for 'Item'"),
+        (r => keyed.Keys.Contains(r.Name!), "a KeyCollection that ignores case, as this one does for 'item A'"),
+        (r => r.Tags!.Any(tag => frozen.Contains(tag)), "that ignores case, as this one does for 'Red'"),
         (r => r.Tags == Item.Words, "cannot compare lists"),
         (r => r.Vector.Length == 4, "Length"),
         (r => r.Place == null, "Place"),

@@ -4,7 +4,15 @@ namespace MetricLearning.Vision;
 internal static class ImageFolder
 {
     private static readonly HashSet<string> extensions =
-        new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".pbm", ".pgm", ".ppm", ".pnm" };
+        new(StringComparer.OrdinalIgnoreCase)
+        {
+            ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".gif", ".pbm", ".pgm", ".ppm", ".pnm",
+        };
+
+    /// <summary>Folders that a system makes and does not show: the thumbnails and the bin of Synology, the bin of Windows, and the
+    /// attributes that macOS adds to archives.</summary>
+    private static readonly HashSet<string> ofSystems =
+        new(StringComparer.OrdinalIgnoreCase) { "@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX" };
 
     /// <summary>The images directly in a folder, sorted by path.</summary>
     public static string[] FilesIn(string folder)
@@ -16,8 +24,8 @@ internal static class ImageFolder
     /// <summary>The images in a folder and in all folders below it, sorted by path.</summary>
     /// <remarks>Each real folder is read once, even if several symbolic links lead to it. So a link to a parent folder neither repeats
     /// images nor causes an endless loop. Real folders come before links: an image that both reach has the path without the link. A link
-    /// to a folder that contains the whole tree is not followed. Hidden folders below the root, such as <c>.ipynb_checkpoints</c> and
-    /// <c>.thumbnails</c>, hold copies of images and are left out.</remarks>
+    /// to a folder that contains the whole tree is not followed. Hidden folders below the root, such as <c>.ipynb_checkpoints</c>,
+    /// <c>.thumbnails</c> and <c>@eaDir</c>, hold copies of images and are left out.</remarks>
     public static string[] FilesBelow(string root)
     {
         CheckExists(root);
@@ -68,7 +76,7 @@ internal static class ImageFolder
     public static bool IsForeign(string name) => ForeignImage.Extensions.Contains(Path.GetExtension(name)) && !IsHidden(name);
 
     /// <summary>Whether a file or folder of this name is hidden.</summary>
-    public static bool IsHidden(string name) => name.StartsWith('.') && name is not ("." or "..");
+    public static bool IsHidden(string name) => ofSystems.Contains(name) || (name.StartsWith('.') && name is not ("." or ".."));
 
     /// <summary>Refuses images whose format is not supported. If they were skipped silently, the list would lack images without
     /// notice.</summary>

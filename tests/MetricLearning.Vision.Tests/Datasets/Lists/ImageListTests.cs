@@ -109,11 +109,21 @@ public sealed class ImageListTests : IDisposable
         Expect.Error<InvalidDataException>("are not in the folder of an identity: loose.jpg.", () => ImageList.FromFolders(folder.Path));
     }
 
+    /// <summary>Browsers save JPEG files as .jfif.</summary>
+    [Fact]
+    public void EveryExtensionOfJpeg_IsAnImage()
+    {
+        foreach (var name in new[] { "a/1.jpg", "a/2.JPEG", "b/1.jfif", "b/2.Jpe" }) folder.Write(name, 1);
+        Assert.Equal(4, ImageList.FromFolders(folder.Path).Count);
+    }
+
     /// <summary>Notebooks, galleries and file managers keep copies of images in hidden folders.</summary>
     [Fact]
     public void HiddenFolders_AreNoIdentities()
     {
-        foreach (var name in new[] { "anna/1.png", "anna/.thumbnails/1.png", ".ipynb_checkpoints/2.png", ".trash/anna/3.tiff" })
+        string[] hidden = ["anna/.thumbnails/1.png", ".ipynb_checkpoints/2.png", ".trash/anna/3.tiff", "anna/@eaDir/1.png/SMALL.jpg",
+            "#recycle/4.png", "$RECYCLE.BIN/5.jpg", "__MACOSX/anna/6.jpg"];
+        foreach (var name in hidden.Prepend("anna/1.png"))
             folder.Write($".data/{name}", 1);
         var root = folder.Under(".data");       // the user named this one
         Assert.Equal(["anna"], ImageList.FromFolders(root).IdentityNames!.Values);
