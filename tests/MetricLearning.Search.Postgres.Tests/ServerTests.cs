@@ -140,6 +140,35 @@ public sealed class ServerTests : IDisposable
         Assert.Contains("'Command Timeout'", late.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Random characters cannot be compressed.</summary>
+    [Fact]
+    public async Task ATextThatIsTooLongForItsIndex_IsRefused_AndNothingIsWritten()
+    {
+        var random = new Random(1);
+        var text = new string([.. Enumerable.Range(0, 20_000).Select(_ => (char)random.Next(0x4E00, 0x9000))]);
+        using var store = Store();
+        var collection = store.GetDynamicCollection("texts", new VectorStoreCollectionDefinition
+        {
+            Properties =
+            {
+                new VectorStoreKeyProperty("Key", typeof(string)), new VectorStoreVectorProperty("Vector", typeof(float[]), 2),
+                new VectorStoreDataProperty("Name", typeof(string)) { IsIndexed = true },
+                new VectorStoreDataProperty("Tags", typeof(string[])) { IsIndexed = true }, new VectorStoreDataProperty("Text", typeof(string)),
+            },
+        });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Record("short", "name", "tag"));
+        foreach (var record in new[] { Record(text, "name", "tag"), Record("key", text, "tag"), Record("key", "name", text) })
+            Assert.Contains("may be too long for its index", (await Assert.ThrowsAsync<VectorStoreException>(
+                () => collection.UpsertAsync([Record("other", "name", "tag"), record]))).Message, StringComparison.Ordinal);
+        Assert.Equal(["short"], (await collection.GetAsync(_ => true, 9).ToListAsync()).Select(record => record["Key"]));
+
+        Dictionary<string, object?> Record(string key, string name, string tag) => new()
+        {
+            ["Key"] = key, ["Vector"] = new float[] { 1, 2 }, ["Name"] = name, ["Tags"] = new[] { tag }, ["Text"] = text,
+        };
+    }
+
     [Fact]
     public async Task AnotherSchema_IsRefused()
     {

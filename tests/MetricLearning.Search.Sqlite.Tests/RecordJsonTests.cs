@@ -1,23 +1,11 @@
-using System.Text;
-using Microsoft.Extensions.VectorData;
+using System.Globalization;
+using System.Text.Json;
 using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search.Tests;
 
 public sealed class RecordJsonTests
 {
-    private sealed class Event
-    {
-        [VectorStoreKey]
-        public int Id { get; set; }
-
-        [VectorStoreData]
-        public DateTime At { get; set; }
-
-        [VectorStoreVector(2)]
-        public float[] Vector { get; set; } = [1, 2];
-    }
-
     /// <summary>The file may have been written in another time zone. This one may skip the hour.</summary>
     [Theory]
     [InlineData("2024-03-31T02:30:00.1234567+14:00", DateTimeKind.Local)]
@@ -38,7 +26,7 @@ public sealed class RecordJsonTests
             foreach (var at in new[] { DateTime.MinValue, DateTime.MaxValue })
             {
                 var given = DateTime.SpecifyKind(at, kind);
-                var read = Read(given.ToString("O"));
+                var read = Read(given.ToString("O", CultureInfo.InvariantCulture));
                 Assert.Equal((given, kind), (read, read.Kind));
             }
     }
@@ -46,12 +34,11 @@ public sealed class RecordJsonTests
     [Fact]
     public void AnotherText_IsRefused() => Assert.Throws<FormatException>(() => Read("2024-03-31"));
 
+#pragma warning disable MEVD9001     // the store itself uses this preview
     private static DateTime Read(string text)
     {
-        var record = new Event();
-        RecordJson.Read(Encoding.UTF8.GetBytes($$"""{"At": "{{text}}"}"""), Model.Values.OfType<DataPropertyModel>(), record);
-        return record.At;
+        using var json = JsonDocument.Parse($"\"{text}\"");
+        return (DateTime)RecordJson.Value(json.RootElement, new DataPropertyModel("At", typeof(DateTime)))!;
     }
-
-    private static RecordModel<int, Event> Model { get; } = new(null, null, null);
+#pragma warning restore MEVD9001
 }
