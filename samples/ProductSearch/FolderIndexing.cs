@@ -135,7 +135,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     /// <summary>Whether a file is in a hidden folder below the root, such as <c>.thumbnails</c> or <c>@eaDir</c>, which holds copies of
     /// pictures.</summary>
     private static bool IsInHiddenFolder(string root, string file) => Path.GetRelativePath(root, Path.GetDirectoryName(file)!)
-        .Split(Path.DirectorySeparatorChar).Any(name => (name.Length > 1 && name[0] == '.') || name is "@eaDir" or "#recycle" or "$RECYCLE.BIN");
+        .Split(Path.DirectorySeparatorChar)
+        .Any(name => (name.Length > 1 && name[0] == '.') || name is "@eaDir" or "#recycle" or "$RECYCLE.BIN" or "__MACOSX");
 
     /// <summary>The name of a picture: that of its file without the ending, or the whole one if nothing else is left.</summary>
     private static string NameOf(string file) => Path.GetFileNameWithoutExtension(file).Replace('_', ' ').Trim() is { Length: > 0 } name

@@ -153,7 +153,8 @@ public sealed class ServerTests : IDisposable
             {
                 new VectorStoreKeyProperty("Key", typeof(string)), new VectorStoreVectorProperty("Vector", typeof(float[]), 2),
                 new VectorStoreDataProperty("Name", typeof(string)) { IsIndexed = true },
-                new VectorStoreDataProperty("Tags", typeof(string[])) { IsIndexed = true }, new VectorStoreDataProperty("Text", typeof(string)),
+                new VectorStoreDataProperty("Tags", typeof(string[])) { IsIndexed = true },
+                new VectorStoreDataProperty("Text", typeof(string)),
             },
         });
         await collection.EnsureCollectionExistsAsync();

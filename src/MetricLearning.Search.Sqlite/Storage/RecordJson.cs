@@ -101,8 +101,8 @@ internal static class RecordJson
             : TimeSpan.Parse(text, culture);
     }
 
-    /// <summary>Reads the time that <see cref="Text"/> wrote: the time on the clock, then Z for UTC or the offset of a local time. The offset
-    /// is ignored, so a local time stays the same in another time zone, and where a clock skips it.</summary>
+    /// <summary>Reads the time that <see cref="Text"/> wrote: the time on the clock, then Z for UTC or the offset of a local time. The
+    /// offset is ignored. So a local time stays the same in another time zone, even if clocks there skip it.</summary>
     private static DateTime Time(string text)
     {
         var end = Math.Min(text.Length, ClockLength);
